@@ -1,0 +1,1 @@
+"""Command guard and robot drivers."""

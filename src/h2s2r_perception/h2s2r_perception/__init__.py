@@ -1,0 +1,1 @@
+"""Perception: from a camera to a Demonstration; also the artefact format every later stage uses."""

@@ -1,0 +1,1 @@
+"""Tasks, digital twin, randomised environment, training, evaluation and the synthetic demonstrator."""

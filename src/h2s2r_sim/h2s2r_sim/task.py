@@ -1,0 +1,117 @@
+"""A task is one YAML file: which object, which scene, what counts as success, how episodes start."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from h2s2r_perception.artefact import InputError, load_configuration
+
+Vector3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ObjectSpec:
+    """The manipulated object."""
+
+    mesh: Path
+    """OBJ file in metres, origin at the centre of mass; relative paths start at the task file."""
+    mass_kg: float
+    friction: float
+    """Sliding friction coefficient of its surface."""
+    symmetry: str = "none"
+    """`none`, or `yaw` when any turn about the object's z axis looks the same."""
+    collision: str = "box"
+    """`box` (the mesh's bounding box) or `hull` (its convex hull)."""
+
+
+@dataclass(frozen=True)
+class BoxSpec:
+    """A fixed box of the scene, in the world frame (robot base, z up)."""
+
+    name: str
+    size_m: Vector3
+    """Full edge lengths."""
+    position_m: Vector3
+    """Centre."""
+    yaw_rad: float = 0.0
+    friction: float = 0.5
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """What does not move: the table, whose upper face carries the object, and boxes on it."""
+
+    table: BoxSpec
+    statics: tuple[BoxSpec, ...] = ()
+
+    @property
+    def table_height_m(self) -> float:
+        """Height of the table's upper face above the robot base."""
+        return self.table.position_m[2] + self.table.size_m[2] / 2
+
+
+@dataclass(frozen=True)
+class SuccessSpec:
+    """Strict success: the final mean anchor distance is below the limit and the object was never lost."""
+
+    final_anchor_distance_m: float = 0.03
+    lost_anchor_distance_m: float = 0.25
+    """An object this far from its goal is lost: the episode ends as a failure."""
+
+
+@dataclass(frozen=True)
+class ResetSpec:
+    """Start poses: uniform around the demonstrated one."""
+
+    position_m: float = 0.03
+    """Half range of x and y."""
+    yaw_rad: float = 0.15
+    joint_rad: float = 0.035
+    """Half range of each joint around the pre-manipulation configuration (2 deg, as published)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that distinguishes one task from another."""
+
+    name: str
+    embodiment: str
+    object: ObjectSpec
+    scene: SceneSpec
+    success: SuccessSpec = SuccessSpec()
+    reset: ResetSpec = ResetSpec()
+
+    def __post_init__(self) -> None:
+        """Refuse values that no task can mean."""
+        if self.object.symmetry not in {"none", "yaw"}:
+            self._refuse("object.symmetry", self.object.symmetry, "none or yaw")
+        if self.object.collision not in {"box", "hull"}:
+            self._refuse("object.collision", self.object.collision, "box or hull")
+        if not self.object.mass_kg > 0.0:
+            self._refuse("object.mass_kg", str(self.object.mass_kg), "a positive mass")
+
+    def _refuse(self, field: str, found: str, expected: str) -> None:
+        raise InputError(f"task {self.name}", field, found=found, expected=expected, remedy="correct the task file")
+
+
+def load_task(name_or_path: str | Path) -> Task:
+    """Load a bundled task by name (`snackbox_push`) or any task by its file.
+
+    Raises:
+        InputError: There is no such task, or the file is not a valid one.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        bundled = Path(str(resources.files("h2s2r_sim"))) / "tasks"
+        path = bundled / f"{name_or_path}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in bundled.glob("*.yaml")))
+            raise InputError(
+                str(name_or_path), "task", found="an unknown name", expected=f"one of {known}", remedy="or give a .yaml"
+            )
+    task = load_configuration(Task, path)
+    mesh = task.object.mesh if task.object.mesh.is_absolute() else (path.parent / task.object.mesh).resolve()
+    return dataclasses.replace(task, object=dataclasses.replace(task.object, mesh=mesh))
