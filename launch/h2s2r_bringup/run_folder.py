@@ -1,0 +1,105 @@
+"""Where each artefact of one task lies; the only place that knows the folder names."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_ROOT = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one task's run, `<root>/<task>/` (docs/architecture.md)."""
+
+    path: Path
+
+    @property
+    def recording(self) -> Path:
+        """Colour, depth, intrinsics and stamps of the human."""
+        return self.path / "recording"
+
+    @property
+    def ground_truth(self) -> Path:
+        """What the synthetic demonstrator knows; evaluation code and the report only."""
+        return self.path / "ground_truth"
+
+    @property
+    def demonstration(self) -> Path:
+        """Object trajectory, hand joints and the pre-manipulation frame."""
+        return self.path / "demonstration"
+
+    @property
+    def retargeting(self) -> Path:
+        """The robot's pre-manipulation configuration and its path."""
+        return self.path / "retargeting"
+
+    @property
+    def training(self) -> Path:
+        """Checkpoints and the learning curve; grows while training, resumable."""
+        return self.path / "training"
+
+    @property
+    def policy(self) -> Path:
+        """The policy bundle: network, contract, checkpoint."""
+        return self.path / "policy"
+
+    @property
+    def evaluation(self) -> Path:
+        """Success of the policy and of the baselines."""
+        return self.path / "evaluation"
+
+    @property
+    def deployment(self) -> Path:
+        """Trials through the ROS graph, with latencies."""
+        return self.path / "deployment"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+
+@contextlib.contextmanager
+def only_writer(run: RunFolder) -> Iterator[None]:
+    """Keep a second command from writing the same run folder at the same time.
+
+    The lock is a POSIX record lock: the kernel drops it when the process dies, however it dies, and
+    worker processes do not inherit it.
+
+    Raises:
+        InputError: Another process holds the folder, or it cannot be written.
+    """
+    from h2s2r_perception.artefact import InputError
+
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        lock = (run.path / ".lock").open("a+")
+    except OSError as error:
+        raise InputError(
+            run.path,
+            "run folder",
+            found=error.strerror or str(error),
+            expected="a folder that can be written",
+            remedy="choose another --root",
+        ) from error
+    with lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise InputError(
+                run.path,
+                "lock",
+                found=f"another h2s2r at work (process {lock.read().strip() or 'unknown'})",
+                expected="one command at a time in a run folder",
+                remedy="wait for it, or choose another --root",
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
