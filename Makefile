@@ -1,0 +1,52 @@
+# make demo    everything, from a recording to a deployed policy and a report (sets itself up)
+# make test    all tests           make lint    formatting, types, import rules
+# make bench   all benchmarks      make bench-NAME    one
+# make colcon  the same tree as a ROS 2 workspace
+.PHONY: help setup setup-dev demo test lint bench colcon clean
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PACKAGES := src/h2s2r_perception src/h2s2r_retarget src/h2s2r_policy src/h2s2r_sim src/h2s2r_drivers launch
+# One thread for every numerical library: batches are our parallelism, and oversubscription halves the speed.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: .venv/.packages
+setup-dev: .venv/.development
+
+.venv/.base: constraints.txt tools/setup.sh tools/system_packages.sh
+	@tools/system_packages.sh
+	@tools/setup.sh base
+
+.venv/.packages: .venv/.base $(PACKAGES:%=%/setup.py)
+	@tools/setup.sh packages $(PACKAGES)
+
+.venv/.development: .venv/.packages
+	@tools/setup.sh development
+
+demo: setup
+	@$(BIN)/h2s2r demo
+
+test: setup-dev
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup-dev
+	$(BIN)/ruff check src launch
+	$(BIN)/ruff format --check src launch
+	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
+	$(BIN)/lint-imports
+
+bench: bench-environment
+
+bench-environment: setup
+	@mkdir -p build/bench
+	@$(BIN)/python -m h2s2r_sim.bench
+
+colcon: setup-dev
+	@tools/colcon.sh
+
+clean:
+	rm -rf build install log
