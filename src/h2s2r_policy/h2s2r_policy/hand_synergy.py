@@ -1,0 +1,74 @@
+"""Hand synergies: a few coordinates that close the hand, instead of every finger joint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class HandSynergy:
+    """A linear map from S coordinates to H hand joints, and the range the policy may use.
+
+    Attributes:
+        hand_joints: `(H,)` indices of the hand joints in the robot's joint order.
+        mean: `(H,)` posture at coordinate zero [rad].
+        basis: `(S, H)` joint motion per unit of each coordinate [rad].
+        centre: `(S,)` coordinate at action 0.
+        half_range: `(S,)` change of the coordinate from action 0 to action 1.
+        lower: `(H,)` joint limits [rad].
+        upper: `(H,)`.
+    """
+
+    hand_joints: NDArray[np.int64]
+    mean: Array
+    basis: Array
+    centre: Array
+    half_range: Array
+    lower: Array
+    upper: Array
+
+    @property
+    def size(self) -> int:
+        """Number of synergies S."""
+        return int(self.basis.shape[0])
+
+    def decompose(self, joint_position: Array) -> tuple[Array, Array]:
+        """Coordinates `(N, S)`, inside their range, and the rest of the posture `(N, H)` [rad].
+
+        `compose` of both gives the hand's posture back.
+        """
+        xp = array_namespace(joint_position)
+        posture = joint_position[:, self.hand_joints] - self.mean
+        inverse = np.linalg.pinv(np.asarray(self.basis))
+        coordinate = _combine(posture, xp.asarray(inverse, dtype=joint_position.dtype))
+        coordinate = xp.clip(coordinate, self.centre - self.half_range, self.centre + self.half_range)
+        return coordinate, posture - _combine(coordinate, self.basis)
+
+    def towards(self, coordinate: Array, action: Array, step: float) -> Array:
+        """Coordinates `(N, S)` moved towards those of `action (N, S)` by at most `step`."""
+        xp = array_namespace(coordinate, action)
+        wanted = self.centre + self.half_range * action
+        return coordinate + xp.clip(wanted - coordinate, -step, step)
+
+    def compose(self, joint_position: Array, coordinate: Array, residual: Array) -> Array:
+        """`joint_position (N, J)` with its hand joints replaced by the synergies' posture, inside the limits."""
+        xp = array_namespace(joint_position, coordinate)
+        posture = self.mean + _combine(coordinate, self.basis) + residual
+        whole = xp.asarray(joint_position, copy=True)
+        whole[:, self.hand_joints] = xp.clip(posture, self.lower, self.upper)
+        return whole
+
+
+def _combine(weights: Array, rows: Array) -> Array:
+    # weights (N, A) times rows (A, B), summed in a fixed order: BLAS may round a row differently in another batch.
+    total = weights[:, 0:1] * rows[0, :]
+    for index in range(1, rows.shape[0]):
+        total = total + weights[:, index : index + 1] * rows[index, :]
+    return total
