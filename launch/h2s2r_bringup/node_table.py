@@ -1,0 +1,159 @@
+"""The one table of node graphs: which nodes, with which parameters, on which topics.
+
+`h2s2r up <graph>` (`h2s2r_bringup.up`) starts these processes itself; the files in `launch/` turn the same
+rows into `launch_ros` actions. A node that is not in this table is in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from h2s2r_perception.artefact import InputError
+
+ParameterValue = bool | int | float | str | list[float]
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What distinguishes one start of a graph from another."""
+
+    run_folder: Path
+    """The run (`runs/<task>/`) whose artefacts the nodes read."""
+    task: str
+    """Name of a bundled task, or the path of a task file."""
+    output_folder: Path
+    """Where nodes leave what they record (trials, latencies, video)."""
+    trials: int = 0
+    """How many trials to run before the graph ends; 0: until it is stopped."""
+    seed: int = 0
+    """Start poses and randomisation of the simulated robot follow from it."""
+    camera_latency_s: float = 1.0 / 30.0
+    """Age of a simulated image when it is published [s of simulated time]; a RealSense has about one frame."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process of a graph."""
+
+    name: str
+    package: str
+    executable: str
+    """Console script of the package, for `ros2 run` and `launch_ros`."""
+    module: str
+    """Python module that runs the same node with `python -m`."""
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    publishes: tuple[str, ...] = ()
+    """Topics; the graph is ready when all of them are advertised."""
+    services: tuple[str, ...] = ()
+    """Services; the graph is ready when all of them are offered."""
+    ends_graph: bool = False
+    """Its exit with code 0 is the graph's regular end; any other exit of any node is a failure."""
+
+
+COLOUR_TOPIC = "/camera/camera/color/image_raw"
+DEPTH_TOPIC = "/camera/camera/aligned_depth_to_color/image_raw"
+CAMERA_INFO_TOPIC = "/camera/camera/color/camera_info"
+
+
+def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
+    """Simulated deployment: the robot and its camera are simulated, every other node is the real one."""
+    run = settings.run_folder
+    return (
+        NodeSpec(
+            name="simulated_robot",
+            package="h2s2r_sim",
+            executable="simulated_robot",
+            module="h2s2r_sim.nodes.simulated_robot",
+            parameters={
+                "task": settings.task,
+                "run_folder": str(run),
+                "output_folder": str(settings.output_folder),
+                "seed": settings.seed,
+                "camera_latency_s": settings.camera_latency_s,
+            },
+            publishes=(
+                "/clock",
+                COLOUR_TOPIC,
+                DEPTH_TOPIC,
+                CAMERA_INFO_TOPIC,
+                "/joint_states",
+                "/robot_description",
+                "/simulation/object_pose",
+            ),
+            services=("/simulation/reset",),
+        ),
+        NodeSpec(
+            name="object_pose",
+            package="h2s2r_perception",
+            executable="object_pose",
+            module="h2s2r_perception.nodes.object_pose",
+            parameters={"run_folder": str(run), "use_sim_time": True},
+            publishes=("/object_pose",),
+            services=("/object_pose/reset",),
+        ),
+        NodeSpec(
+            name="goal",
+            package="h2s2r_policy",
+            executable="goal",
+            module="h2s2r_policy.nodes.goal",
+            parameters={"run_folder": str(run), "use_sim_time": True},
+            publishes=("/goal_pose",),
+            services=("/goal/start",),
+        ),
+        NodeSpec(
+            name="policy",
+            package="h2s2r_policy",
+            executable="policy",
+            module="h2s2r_policy.nodes.policy",
+            parameters={"run_folder": str(run), "use_sim_time": True},
+            publishes=("/joint_target",),
+            services=("/policy/start", "/policy/hold"),
+        ),
+        NodeSpec(
+            name="controller",
+            package="h2s2r_policy",
+            executable="controller",
+            module="h2s2r_policy.nodes.controller",
+            parameters={"run_folder": str(run), "use_sim_time": True},
+            publishes=("/joint_command", "/joint_command/image"),
+            services=("/controller/reset",),
+        ),
+        NodeSpec(
+            name="trial_runner",
+            package="h2s2r_bringup",
+            executable="trial_runner",
+            module="h2s2r_bringup.nodes.trial_runner",
+            parameters={
+                "task": settings.task,
+                "run_folder": str(run),
+                "output_folder": str(settings.output_folder),
+                "trials": settings.trials,
+            },
+            ends_graph=True,
+        ),
+    )
+
+
+GRAPHS: Mapping[str, Callable[[GraphSettings], tuple[NodeSpec, ...]]] = {"simulated": simulated}
+"""Graph name -> its nodes, upstream first."""
+
+
+def nodes_of(graph: str, settings: GraphSettings) -> tuple[NodeSpec, ...]:
+    """The rows of a graph.
+
+    Raises:
+        InputError: There is no graph of that name.
+    """
+    if graph not in GRAPHS:
+        raise InputError(
+            "h2s2r up", "graph", found=repr(graph), expected=f"one of {', '.join(sorted(GRAPHS))}", remedy="see --help"
+        )
+    return GRAPHS[graph](settings)
+
+
+def topics_of(nodes: tuple[NodeSpec, ...]) -> frozenset[str]:
+    """Every topic the nodes publish."""
+    return frozenset(topic for node in nodes for topic in node.publishes)

@@ -1,0 +1,72 @@
+"""Simulated deployment: `ros2 launch h2s2r_bringup simulated.launch.py run_folder:=runs/snackbox_push`.
+
+The nodes are those of `h2s2r up simulated`: both read `h2s2r_bringup.node_table`.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from h2s2r_bringup.node_table import GraphSettings, nodes_of
+from h2s2r_bringup.up import fastdds_profile
+from launch import LaunchDescription
+
+ARGUMENTS = (
+    ("run_folder", "runs/snackbox_push", "The run whose demonstration, retargeting and policy are deployed."),
+    ("task", "snackbox_push", "Name of a bundled task, or the path of a task file."),
+    ("output_folder", "runs/snackbox_push/log/simulated", "Where the nodes leave trials, latencies and video."),
+    ("trials", "0", "Number of trials; 0 runs until interrupted."),
+    ("seed", "0", "Start poses and randomisation follow from it."),
+    ("camera_latency_s", "0.0333", "Age of a simulated image when it is published [s of simulated time]."),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The launch description: arguments, shared-memory transport, the nodes of the table, RViz on request."""
+    rviz_config = str(Path(get_package_share_directory("h2s2r_bringup")) / "rviz" / "simulated.rviz")
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=value, description=text) for name, value, text in ARGUMENTS),
+            DeclareLaunchArgument("rviz", default_value="false", description="Start RViz with the graph's topics."),
+            SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", str(fastdds_profile())),
+            SetEnvironmentVariable("OMP_NUM_THREADS", "1"),
+            OpaqueFunction(function=_nodes),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", rviz_config],
+                parameters=[{"use_sim_time": True}],
+                condition=IfCondition(LaunchConfiguration("rviz")),
+            ),
+        ]
+    )
+
+
+def _nodes(context):
+    values = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    settings = GraphSettings(
+        run_folder=Path(values["run_folder"]).resolve(),
+        task=values["task"],
+        output_folder=Path(values["output_folder"]).resolve(),
+        trials=int(values["trials"]),
+        seed=int(values["seed"]),
+        camera_latency_s=float(values["camera_latency_s"]),
+    )
+    settings.output_folder.mkdir(parents=True, exist_ok=True)
+    return [
+        Node(
+            package=spec.package,
+            executable=spec.executable,
+            name=spec.name,
+            parameters=[dict(spec.parameters)],
+            remappings=list(spec.remappings),
+            output="screen" if spec.ends_graph else "log",
+            # One node down: all down, as in `h2s2r up`.
+            on_exit=Shutdown(reason=f"{spec.name} ended"),
+        )
+        for spec in nodes_of("simulated", settings)
+    ]

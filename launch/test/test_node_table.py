@@ -1,0 +1,58 @@
+"""The node table: every row can be started, and the topics are those of the architecture document."""
+
+import importlib.metadata
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from h2s2r_bringup.node_table import GRAPHS, GraphSettings, nodes_of, topics_of
+from h2s2r_perception.artefact import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=sorted(GRAPHS))
+def nodes(request, tmp_path):
+    return nodes_of(request.param, GraphSettings(tmp_path / "run", "snackbox_push", tmp_path / "out", trials=3, seed=5))
+
+
+def test_every_row_names_a_module_with_a_main_and_its_package_script(nodes):
+    scripts = {}
+    for point in importlib.metadata.entry_points(group="console_scripts"):
+        scripts[point.dist.name.replace("-", "_"), point.name] = point.value
+    for spec in nodes:
+        assert importlib.util.find_spec(spec.module), spec.module
+        assert spec.module.split(".")[0] == spec.package
+        assert scripts[spec.package, spec.executable] == f"{spec.module}:main"
+
+
+def test_names_are_unique_and_one_node_ends_the_graph(nodes):
+    names = [spec.name for spec in nodes]
+    assert len(set(names)) == len(names)
+    assert [spec.name for spec in nodes if spec.ends_graph] == ["trial_runner"]
+
+
+def test_no_topic_has_two_publishers(nodes):
+    published = [topic for spec in nodes for topic in spec.publishes]
+    assert len(set(published)) == len(published)
+
+
+def test_settings_reach_the_nodes(nodes, tmp_path):
+    by_name = {spec.name: spec.parameters for spec in nodes}
+    assert by_name["trial_runner"]["trials"] == 3
+    assert by_name["simulated_robot"]["seed"] == 5
+    assert all(parameters["run_folder"] == str(tmp_path / "run") for parameters in by_name.values())
+
+
+def test_topics_and_services_are_those_of_the_architecture_document(nodes):
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`(/[a-z_/]+)`", document))
+    used = topics_of(nodes) | {service for spec in nodes for service in spec.services}
+    assert used <= named
+
+
+def test_an_unknown_graph_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(InputError, match="simulated"):
+        nodes_of("simulate", GraphSettings(tmp_path, "snackbox_push", tmp_path))
