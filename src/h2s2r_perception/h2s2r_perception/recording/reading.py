@@ -56,7 +56,7 @@ class Recording:
         """
         folder = Path(folder)
         meta = read_meta(folder, RECORDING_SCHEMA, remedy="record one, or import your folder with `h2s2r import`")
-        size, count = _check_images(folder)
+        size, count = check_images(folder)
         stamp_ns = _stamps(folder, meta.get("stamp_ns"), count)
         return cls(
             folder=folder,
@@ -101,7 +101,7 @@ def frame_path(kind: str, index: int) -> Path:
     return Path(kind) / f"{index:05d}.png"
 
 
-def _check_images(folder: Path) -> tuple[tuple[int, int], int]:
+def check_images(folder: Path) -> tuple[tuple[int, int], int]:
     """Check every header; return the size (width, height) and the number of frames."""
     count = len(list((folder / "rgb").glob("*.png")))
     depth_count = len(list((folder / "depth").glob("*.png")))
