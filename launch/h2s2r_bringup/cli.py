@@ -107,7 +107,9 @@ def _input_message(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         place = error.filename or "the run folder"
-        return f"{place}: disk: expected room to write, found {error.strerror}; free some space or choose another --root"
+        return (
+            f"{place}: disk: expected room to write, found {error.strerror}; free some space or choose another --root"
+        )
     return None
 
 

@@ -1,0 +1,168 @@
+"""The report's drawings, as SVG that follows the page's light or dark colours."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FloatArray = NDArray[np.float64]
+Drawing = TypeVar("Drawing", bound=Callable[..., str])
+
+INK = "#010203"
+"""Stands for the page's text colour; replaced by `currentColor` in the SVG."""
+BLUE, ORANGE, GREEN, GREY = "#3b82f6", "#f97316", "#10b981", "#8b95a5"
+"""Mid tones: readable on white and on near-black."""
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": GREY,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.8,
+}
+
+
+def _styled(draw: Drawing) -> Drawing:
+    """Draw and render in our style; matplotlib reads some of it late, so it must hold until the end."""
+
+    @functools.wraps(draw)
+    def with_style(*arguments: Any, **options: Any) -> str:
+        import matplotlib as mpl
+
+        with mpl.rc_context({**_STYLE, "svg.hashsalt": draw.__name__}):
+            return draw(*arguments, **options)
+
+    return cast(Drawing, with_style)
+
+
+@_styled
+def object_path(tracked: FloatArray, truth: FloatArray | None, stamp_s: FloatArray) -> str:
+    """The object seen from above, and how far the tracker is from the truth at each moment.
+
+    Args:
+        tracked: `(T, 4, 4)` estimated `T_world_object` [m].
+        truth: `(T, 4, 4)` true `T_world_object` [m], or None for a real recording.
+        stamp_s: `(T,)` time since the first frame [s].
+    """
+    figure, (above, error) = _figure(columns=2, size=(8.6, 3.1))
+    if truth is not None:
+        above.plot(100 * truth[:, 0, 3], 100 * truth[:, 1, 3], color=GREY, linewidth=5, alpha=0.5, label="truth")
+    above.plot(100 * tracked[:, 0, 3], 100 * tracked[:, 1, 3], color=BLUE, label="tracked")
+    above.scatter(*(100 * tracked[0, :2, 3]), color=GREEN, s=28, zorder=3, label="start")
+    above.scatter(*(100 * tracked[-1, :2, 3]), color=ORANGE, s=28, zorder=3, label="end")
+    above.set(title="seen from above", xlabel="x [cm]", ylabel="y [cm]")
+    above.set_aspect("equal", adjustable="datalim")
+    above.legend(loc="best")
+    if truth is None:
+        for axis, name in enumerate("xyz"):
+            error.plot(stamp_s, 100 * (tracked[:, axis, 3] - tracked[0, axis, 3]), label=name)
+        error.set(title="way from the start", xlabel="time [s]", ylabel="[cm]")
+        error.legend(loc="best")
+    else:
+        distance_mm = 1000 * np.linalg.norm(tracked[:, :3, 3] - truth[:, :3, 3], axis=1)
+        error.plot(stamp_s, distance_mm, color=BLUE, label="translation [mm]")
+        error.plot(stamp_s, _angle_deg(tracked, truth), color=ORANGE, label="rotation [deg]")
+        error.set(title="error of the tracked pose", xlabel="time [s]")
+        error.set_ylim(bottom=0)
+        error.legend(loc="best")
+    return _svg(figure, "path")
+
+
+@_styled
+def learning_curve(steps: FloatArray, success: FloatArray, episode_return: FloatArray | None) -> str:
+    """Success (and return) against environment steps.
+
+    Args:
+        steps: `(N,)` environment steps.
+        success: `(N,)` success rate in [0, 1].
+        episode_return: `(N,)` mean return of an episode, or None.
+    """
+    figure, (axes,) = _figure(columns=1, size=(8.6, 2.9))
+    million = steps / 1e6
+    axes.plot(million, 100 * success, color=BLUE)
+    axes.fill_between(million, 0, 100 * success, color=BLUE, alpha=0.12)
+    axes.set(xlabel="environment steps [million]", ylabel="success [%]", ylim=(0, 102))
+    axes.set_xlim(left=0)
+    axes.yaxis.label.set_color(BLUE)
+    if episode_return is not None:
+        right = axes.twinx()
+        right.plot(million, episode_return, color=ORANGE, linewidth=1.2)
+        right.set_ylabel("return", color=ORANGE)
+        right.grid(visible=False)
+        right.spines["right"].set_visible(True)
+    return _svg(figure, "curve")
+
+
+@_styled
+def latency(samples_ms: Mapping[str, FloatArray]) -> str:
+    """One small histogram for each hop.
+
+    Args:
+        samples_ms: Hop -> latencies [ms].
+    """
+    hops = {name: values[np.isfinite(values)] for name, values in samples_ms.items()}
+    hops = {name: values for name, values in hops.items() if values.size}
+    columns = 2 if len(hops) > 1 else 1
+    rows = -(-len(hops) // columns)
+    figure, axes = _figure(columns=columns, rows=rows, size=(8.6, 1.9 * rows))
+    for axis, (name, values) in zip(axes, hops.items(), strict=False):
+        top = max(float(np.percentile(values, 99.5)), 1e-3)
+        axis.hist(values, bins=np.linspace(0, top, 40), color=BLUE, alpha=0.75)
+        for percentile, colour in ((50, GREEN), (99, ORANGE)):
+            at = float(np.percentile(values, percentile))
+            axis.axvline(at, color=colour, linewidth=1.6, label=f"p{percentile} {at:.1f} ms")
+        axis.set(title=name, xlabel="[ms]", yticks=[], xlim=(0, top))
+        axis.grid(visible=False)
+        axis.legend(loc="upper right")
+    for axis in axes[len(hops) :]:
+        axis.set_visible(False)
+    return _svg(figure, "latency")
+
+
+def _angle_deg(a: FloatArray, b: FloatArray) -> FloatArray:
+    cosine = (np.einsum("tij,tij->t", a[:, :3, :3], b[:, :3, :3]) - 1) / 2
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))), dtype=np.float64)
+
+
+def _figure(*, columns: int, size: tuple[float, float], rows: int = 1) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """Render to inline SVG; `name` keeps the ids of several drawings in one page apart."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r'\bid="(figure|axes|patch|line2d|text|matplotlib\.axis|xtick|ytick|legend)_', rf'id="{name}_\1_', svg)
+    # The page decides the size.
+    opening, rest = svg.split(">", 1)
+    return re.sub(r' (width|height)="[^"]*"', "", opening) + ">" + rest
