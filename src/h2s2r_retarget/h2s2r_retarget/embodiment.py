@@ -1,0 +1,246 @@
+"""An embodiment: everything about one robot that the other packages need, read from one YAML."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from h2s2r_perception.artefact import InputError, load_configuration
+from h2s2r_retarget.urdf_model import UrdfJoint, UrdfModel, read_urdf
+
+HUMAN_TIPS: Mapping[str, int] = {"thumb": 4, "index": 8, "middle": 12, "ring": 16, "little": 20}
+"""Fingertips among the 21 hand joints (wrist, then four of each finger from the thumb on)."""
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """Limits of every joint, arrays `(J,)` in the order of `Embodiment.joint_names`."""
+
+    lower: np.ndarray
+    """[rad]."""
+    upper: np.ndarray
+    """[rad]."""
+    velocity: np.ndarray
+    """[rad/s]."""
+    acceleration: np.ndarray
+    """[rad/s^2]."""
+    torque: np.ndarray
+    """[Nm]."""
+
+
+@dataclass(frozen=True)
+class Embodiment:
+    """One robot: an arm of A joints that carries a hand of H joints, J = A + H in all."""
+
+    name: str
+    joint_names: tuple[str, ...]
+    """Arm first, then hand: the order of every `(J,)` array in the workspace."""
+    arm_joint_names: tuple[str, ...]
+    hand_joint_names: tuple[str, ...]
+    limits: JointLimits
+    base_frame: str
+    palm_frame: str
+    """x = palm normal, y = towards the thumb's side, z = from the palm to the middle finger."""
+    fingertip_frames: tuple[str, ...]
+    fingertip_radius: np.ndarray
+    """`(F,)` m."""
+    human_fingertips: tuple[str, ...]
+    """The human finger that each robot fingertip follows, a key of `HUMAN_TIPS`."""
+    synergy_names: tuple[str, ...]
+    synergy_mean: np.ndarray
+    """`(H,)` rad: hand posture at zero coordinates."""
+    synergy_basis: np.ndarray
+    """`(S, H)` rad per unit: posture = mean + coordinates @ basis."""
+    synergy_centre: np.ndarray
+    """`(S,)`: coordinates at action zero, a half-closed hand."""
+    synergy_half_range: np.ndarray
+    """`(S,)`: coordinates = centre + half_range * action, action in [-1, 1]."""
+    stiffness: np.ndarray
+    """`(J,)` Nm/rad, nominal servo gains."""
+    damping: np.ndarray
+    """`(J,)` Nm s/rad."""
+    home: np.ndarray
+    """`(J,)` rad."""
+    urdf: Path
+    mjcf: Path
+    sha256: str
+    """Of the YAML, the URDF and the MJCF together."""
+
+    @property
+    def arm_dof(self) -> int:
+        """Number of arm joints A."""
+        return len(self.arm_joint_names)
+
+    @property
+    def hand_dof(self) -> int:
+        """Number of hand joints H."""
+        return len(self.hand_joint_names)
+
+    @property
+    def dof(self) -> int:
+        """Number of joints J."""
+        return len(self.joint_names)
+
+
+@dataclass(frozen=True)
+class _Fingertip:
+    frame: str
+    human: str
+    radius_m: float
+
+
+@dataclass(frozen=True)
+class _Synergy:
+    name: str
+    row: tuple[float, ...]
+    centre: float
+    half_range: float
+
+
+@dataclass(frozen=True)
+class _Synergies:
+    mean: tuple[float, ...]
+    basis: tuple[_Synergy, ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str
+    urdf: Path
+    mjcf: Path
+    base_frame: str
+    palm_frame: str
+    arm_joint_names: tuple[str, ...]
+    hand_joint_names: tuple[str, ...]
+    fingertips: tuple[_Fingertip, ...]
+    acceleration: tuple[float, ...]
+    stiffness: tuple[float, ...]
+    damping: tuple[float, ...]
+    home: tuple[float, ...]
+    synergies: _Synergies
+
+
+def load_embodiment(name_or_path: str | Path) -> Embodiment:
+    """Load a bundled embodiment by name (`iiwa14_allegro`) or any by its YAML file.
+
+    Raises:
+        InputError: There is no such embodiment, or its YAML, URDF and MJCF are invalid or do not fit.
+    """
+    path = _locate(name_or_path)
+    file = load_configuration(_File, path)
+    urdf, mjcf = (path.parent / file.urdf).resolve(), (path.parent / file.mjcf).resolve()
+    joint_names = (*file.arm_joint_names, *file.hand_joint_names)
+    model = read_urdf(urdf)
+    _check(path, file, model, joint_names)
+    joints = {joint.name: joint for joint in model.joint_of_child.values()}
+    ordered = [joints[name] for name in joint_names]
+    return Embodiment(
+        name=file.name,
+        joint_names=joint_names,
+        arm_joint_names=file.arm_joint_names,
+        hand_joint_names=file.hand_joint_names,
+        limits=_limits(path, ordered, file.acceleration),
+        base_frame=file.base_frame,
+        palm_frame=file.palm_frame,
+        fingertip_frames=tuple(tip.frame for tip in file.fingertips),
+        fingertip_radius=_frozen([tip.radius_m for tip in file.fingertips]),
+        human_fingertips=tuple(tip.human for tip in file.fingertips),
+        synergy_names=tuple(row.name for row in file.synergies.basis),
+        synergy_mean=_frozen(file.synergies.mean),
+        synergy_basis=_frozen([row.row for row in file.synergies.basis]),
+        synergy_centre=_frozen([row.centre for row in file.synergies.basis]),
+        synergy_half_range=_frozen([row.half_range for row in file.synergies.basis]),
+        stiffness=_frozen(file.stiffness),
+        damping=_frozen(file.damping),
+        home=_frozen(file.home),
+        urdf=urdf,
+        mjcf=mjcf,
+        sha256=_hash(path, urdf, mjcf),
+    )
+
+
+def _locate(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    bundled = Path(str(resources.files("h2s2r_retarget"))) / "embodiments"
+    path = bundled / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in bundled.glob("*.yaml")))
+        raise InputError(
+            str(name_or_path),
+            "embodiment",
+            found="an unknown name",
+            expected=f"one of {known}",
+            remedy="or give a .yaml file",
+        )
+    return path
+
+
+def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]) -> None:
+    turning = {joint.name for joint in model.joint_of_child.values() if joint.kind != "fixed"}
+    for name in joint_names:
+        if name not in turning:
+            _refuse(path, f"joint `{name}`", "no such moving joint in the URDF", f"a joint of {model.path.name}")
+    for name in sorted(turning - set(joint_names)):
+        _refuse(path, "joint names", f"nothing about joint `{name}`", f"every moving joint of {model.path.name}")
+    if len(set(joint_names)) != len(joint_names):
+        _refuse(path, "joint names", "a name twice", "each joint once")
+    arm, palm_chain = set(file.arm_joint_names), model.chain(file.palm_frame)
+    if {joint.name for joint in palm_chain if joint.kind != "fixed"} != arm:
+        _refuse(path, "arm_joint_names", ", ".join(sorted(arm)), "the moving joints between base and palm")
+    for tip in file.fingertips:
+        if file.palm_frame not in {joint.child for joint in model.chain(tip.frame)}:
+            _refuse(path, f"fingertip `{tip.frame}`", "a frame off the hand", f"a link after {file.palm_frame}")
+        if tip.human not in HUMAN_TIPS:
+            _refuse(path, f"fingertip `{tip.frame}`", repr(tip.human), f"one of {', '.join(HUMAN_TIPS)}")
+    dof, hand_dof = len(joint_names), len(file.hand_joint_names)
+    lengths = [(key, len(getattr(file, key)), dof) for key in ("acceleration", "stiffness", "damping", "home")]
+    lengths.append(("synergies.mean", len(file.synergies.mean), hand_dof))
+    lengths += [(f"synergies.basis `{row.name}`", len(row.row), hand_dof) for row in file.synergies.basis]
+    for key, found, expected in lengths:
+        if found != expected:
+            _refuse(path, key, f"{found} numbers", f"{expected}, one for each joint")
+
+
+def _limits(path: Path, joints: Sequence[UrdfJoint], acceleration: Sequence[float]) -> JointLimits:
+    limits = JointLimits(
+        lower=_frozen([joint.lower for joint in joints]),
+        upper=_frozen([joint.upper for joint in joints]),
+        velocity=_frozen([joint.velocity for joint in joints]),
+        acceleration=_frozen(acceleration),
+        torque=_frozen([joint.torque for joint in joints]),
+    )
+    positive = (limits.velocity > 0) & (limits.acceleration > 0) & (limits.torque > 0)
+    for joint, valid in zip(joints, positive & (limits.lower < limits.upper), strict=True):
+        if not valid:
+            _refuse(path, f"joint `{joint.name}`", "limits missing or empty", "lower < upper and positive limits")
+    return limits
+
+
+def _hash(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(_content(path) for path in paths)).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            path, "file", found=error.strerror or str(error), expected="a readable file", remedy="check the YAML"
+        ) from error
+
+
+def _frozen(values: object) -> np.ndarray:
+    array = np.array(values, dtype=float)
+    array.setflags(write=False)
+    return array
+
+
+def _refuse(path: Path, field: str, found: str, expected: str) -> None:
+    raise InputError(path, field, found=found, expected=expected, remedy="correct the embodiment's YAML or its URDF")
