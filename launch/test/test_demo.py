@@ -1,0 +1,129 @@
+"""A pipeline killed at any moment goes on where it stopped: nothing finished is redone, nothing is corrupt."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from h2s2r_bringup.demo import summary_lines
+from h2s2r_bringup.pipeline import Stage, run_pipeline, run_stage
+from h2s2r_perception.artefact import Schema, content_sha256, is_current, read_meta, writing
+
+NAMES = ("one", "two", "three", "four", "five", "six")
+
+# Slow stand-in stages in a process of their own, so that it can be killed: each writes one file in many small
+# steps and says when it begins.
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from h2s2r_bringup.pipeline import Stage, run_pipeline
+from h2s2r_perception.artefact import Schema, is_current, writing
+
+root = Path(sys.argv[1])
+
+def stage(name, previous):
+    folder, schema = root / name, Schema(name, 1)
+    inputs = {} if previous is None else {"previous": root / previous}
+    def make(progress):
+        print("BEGIN", name, flush=True)
+        with writing(folder, schema, inputs=inputs) as writer:
+            with (writer.folder / "data.txt").open("w") as file:
+                for step in range(20):
+                    file.write(f"{name} {step}\\n"); file.flush()
+                    time.sleep(0.015)
+    return Stage(name, name, folder, lambda: is_current(folder, schema, inputs=inputs), make)
+
+names = sys.argv[2].split(",")
+run_pipeline([stage(name, names[i - 1] if i else None) for i, name in enumerate(names)])
+"""
+
+
+def _start(root: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, str(root), ",".join(NAMES)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def _finished(root: Path) -> dict[str, int]:
+    """Finished artefacts with the time of their making [ns]."""
+    metas = ((name, root / name / "meta.json") for name in NAMES)
+    return {name: path.stat().st_mtime_ns for name, path in metas if path.exists()}
+
+
+@pytest.mark.slow
+def test_kill_at_five_random_moments_redoes_no_finished_stage_and_corrupts_nothing(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    finished: dict[str, int] = {}
+    for _ in range(5):
+        process = _start(tmp_path)
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("BEGIN"):
+            assert process.poll() is None, "the stand-in stages are too quick to be interrupted"
+        time.sleep(chance.uniform(0.0, 0.45))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        now = _finished(tmp_path)
+        assert finished.items() <= now.items(), "a finished stage was redone or lost"
+        finished = now
+    assert _start(tmp_path).wait() == 0
+    assert finished.items() <= _finished(tmp_path).items()
+    for name in NAMES:
+        meta = read_meta(tmp_path / name, Schema(name, 1))
+        assert (tmp_path / name / "data.txt").read_text().count("\n") == 20
+        assert meta["content_sha256"] == content_sha256(tmp_path / name)
+    assert not list(tmp_path.glob(".*.partial"))
+    assert not list(tmp_path.glob(".*.previous"))
+
+
+def _counting_stage(folder: Path, made: list[str], inputs: dict[str, Path] | None = None) -> Stage:
+    schema = Schema("x", 1)
+
+    def make(progress: object) -> None:
+        made.append(folder.name)
+        with writing(folder, schema, inputs=inputs) as writer:
+            (writer.folder / "n.txt").write_text(str(len(made)))
+
+    return Stage(folder.name, folder.name, folder, lambda: is_current(folder, schema, inputs=inputs), make)
+
+
+def test_a_stage_runs_again_only_when_its_input_changed_or_force_is_given(tmp_path: Path) -> None:
+    source, made = tmp_path / "source.txt", list[str]()
+    source.write_text("a")
+    stage = _counting_stage(tmp_path / "out", made, {"source": source})
+    assert not run_stage(stage).skipped
+    assert run_stage(stage).skipped
+    source.write_text("b")
+    assert not run_stage(stage).skipped
+    assert not run_stage(stage, force=True).skipped
+    assert made == ["out"] * 3
+
+
+def test_an_error_keeps_the_finished_stages_and_ends_the_pipeline(tmp_path: Path) -> None:
+    made: list[str] = []
+    first, last = (_counting_stage(tmp_path / name, made) for name in ("first", "last"))
+
+    def fail(progress: object) -> None:
+        raise RuntimeError("broken")
+
+    broken = Stage("broken", "broken", tmp_path / "broken", lambda: False, fail)
+    with pytest.raises(RuntimeError):
+        run_pipeline([first, broken, last])
+    assert made == ["first"]
+    assert (tmp_path / "first").is_dir()
+    assert not (tmp_path / "last").exists()
+    assert json.loads((tmp_path / "first/meta.json").read_text())["schema"] == "x"
+
+
+def test_the_summary_says_what_was_skipped_and_where_the_report_is(tmp_path: Path) -> None:
+    made: list[str] = []
+    stage = _counting_stage(tmp_path / "out", made)
+    text = "\n".join(summary_lines([run_stage(stage), run_stage(stage)], {"success_policy": 0.953}, tmp_path / "r.html"))
+    assert "up to date" in text
+    assert "success_policy" in text
+    assert str(tmp_path / "r.html") in text
