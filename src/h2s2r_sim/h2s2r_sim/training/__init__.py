@@ -1,0 +1,1 @@
+"""Learning: PPO with a recurrent actor and a privileged critic, resumable to the bit."""
