@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -147,5 +148,5 @@ def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
-def _numbers(values: object) -> str:
+def _numbers(values: Any) -> str:
     return " ".join(_number(float(value)) for value in np.ravel(np.asarray(values, float)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import numpy as np
 
@@ -96,5 +97,5 @@ def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
-def _numbers(values: object) -> str:
+def _numbers(values: Any) -> str:
     return " ".join(_number(float(value)) for value in np.ravel(values))

@@ -1,0 +1,170 @@
+"""Damped least squares for the arm, on many postures at once (NumPy and torch).
+
+One iteration solves `dq = J^T (J J^T + lambda^2 I)^-1 (e - J dq_0) + dq_0`: the palm follows its target's twist `e`,
+and what the arm has to spare pulls it towards a posture by `dq_0` (Nakamura 1986; null space as in Liegeois 1977).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+from h2s2r_perception.geometry import vector_from_rotation
+from h2s2r_retarget.kinematics import Array, BatchedKinematics, PalmKinematics
+
+
+@dataclass(frozen=True)
+class DampedLeastSquares:
+    """How an iteration behaves."""
+
+    damping: float = 0.03
+    """lambda [m, rad]: larger is calmer near singular postures and less exact."""
+    posture_gain: float = 0.05
+    """Share of the way to the posture taken by each iteration, in the null space."""
+    maximum_step_rad: float = 0.2
+    """No joint moves further in one iteration; the whole step is shortened."""
+
+
+@dataclass(frozen=True)
+class PalmSolution:
+    """What `solve_palm` found for N targets."""
+
+    joint_position: Array
+    """`(N, J)` rad, within limits."""
+    position_error_m: Array
+    """`(N,)`."""
+    rotation_error_rad: Array
+    """`(N,)`."""
+
+
+def palm_error(T_world_palm: Array, T_world_target: Array) -> Array:
+    """Twist `(N, 6)` [m; rad], world frame, that takes the palm to its target, both `(N, 4, 4)`."""
+    xp = array_namespace(T_world_palm, T_world_target)
+    R = xp.matmul(T_world_target[..., :3, :3], xp.matrix_transpose(T_world_palm[..., :3, :3]))
+    linear = T_world_target[..., :3, 3] - T_world_palm[..., :3, 3]
+    return xp.concat([linear, vector_from_rotation(R)], axis=-1)
+
+
+def step_palm(
+    kinematics: BatchedKinematics,
+    joint_position: Array,
+    T_world_palm_target: Array,
+    *,
+    posture: Array | None = None,
+    iterations: int = 1,
+    settings: DampedLeastSquares = DampedLeastSquares(),
+) -> Array:
+    """Move the arm towards palm targets; the hand's joints stay.
+
+    Args:
+        kinematics: Of the robot.
+        joint_position: `(N, J)` rad.
+        T_world_palm_target: `(N, 4, 4)`.
+        posture: `(A,)` or `(N, A)` rad the null space is pulled to; the embodiment's home if left out.
+        iterations: How many damped least-squares iterations.
+        settings: Their behaviour.
+
+    Returns:
+        `(N, J)` rad, within the joint limits.
+    """
+    arm_dof = kinematics.embodiment.arm_dof
+    xp = array_namespace(joint_position)
+    q = joint_position
+    for _ in range(iterations):
+        palm = kinematics.palm(q)
+        error = palm_error(palm.T_world_palm, T_world_palm_target)
+        damping = xp.full((q.shape[0],), settings.damping**2, dtype=q.dtype, device=device(q))
+        q = _moved(kinematics, q, palm, error, damping, _posture(kinematics, posture, q, arm_dof), settings)
+    return q
+
+
+def solve_palm(
+    kinematics: BatchedKinematics,
+    joint_position: Array,
+    T_world_palm_target: Array,
+    *,
+    posture: Array | None = None,
+    maximum_iterations: int = 80,
+    position_tolerance_m: float = 1e-4,
+    rotation_tolerance_rad: float = 1e-3,
+) -> PalmSolution:
+    """Bring the palm to its targets, from `joint_position`; the best posture met is returned.
+
+    The damping shrinks with the error (Sugihara 2011), so that the end is exact. A row ends where it would end
+    alone: rows that have converged are held.
+
+    Args:
+        kinematics: Of the robot.
+        joint_position: `(N, J)` rad, the start.
+        T_world_palm_target: `(N, 4, 4)`.
+        posture: As for `step_palm`.
+        maximum_iterations: When to give up; the residuals tell.
+        position_tolerance_m: A row with less than both tolerances has converged.
+        rotation_tolerance_rad: The other.
+    """
+    arm_dof = kinematics.embodiment.arm_dof
+    xp = array_namespace(joint_position)
+    settings = DampedLeastSquares(maximum_step_rad=0.4)
+    q = joint_position
+    palm = kinematics.palm(q)
+    best = q
+    error = palm_error(palm.T_world_palm, T_world_palm_target)
+    best_error = error
+    for _ in range(maximum_iterations):
+        converged = _within(xp, best_error, position_tolerance_m, rotation_tolerance_rad)
+        if bool(xp.all(converged)):
+            break
+        damping = 1e-6 + 0.02 * xp.sum(error * error, axis=-1)
+        pull = _posture(kinematics, posture, q, arm_dof)
+        q = xp.where(converged[:, None], best, _moved(kinematics, q, palm, error, damping, pull, settings))
+        palm = kinematics.palm(q)
+        error = palm_error(palm.T_world_palm, T_world_palm_target)
+        better = xp.sum(error * error, axis=-1) < xp.sum(best_error * best_error, axis=-1)
+        best = xp.where(better[:, None], q, best)
+        best_error = xp.where(better[:, None], error, best_error)
+    return PalmSolution(best, _length(xp, best_error[:, :3]), _length(xp, best_error[:, 3:]))
+
+
+def _moved(
+    kinematics: BatchedKinematics,
+    q: Array,
+    palm: PalmKinematics,
+    error: Array,
+    damping: Array,
+    posture: Array,
+    settings: DampedLeastSquares,
+) -> Array:
+    """One iteration; `damping (N,)` is lambda squared."""
+    xp = array_namespace(q)
+    limits, arm_dof = kinematics.embodiment.limits, kinematics.embodiment.arm_dof
+    J = palm.palm_jacobian
+    arm = q[:, :arm_dof]
+    pull = settings.posture_gain * (posture - arm)
+    wanted = error[..., None] - xp.matmul(J, pull[..., None])
+    J_t = xp.matrix_transpose(J)
+    identity = xp.eye(6, dtype=q.dtype, device=device(q))
+    A = xp.matmul(J, J_t) + damping[:, None, None] * identity
+    step = xp.matmul(J_t, xp.linalg.solve(A, wanted))[..., 0] + pull
+    largest = xp.max(xp.abs(step), axis=-1)
+    too_far = largest > settings.maximum_step_rad
+    scale = xp.where(too_far, settings.maximum_step_rad / xp.where(too_far, largest, xp.ones_like(largest)), 1.0)
+    lower = xp.asarray(limits.lower[:arm_dof].copy(), dtype=q.dtype, device=device(q))
+    upper = xp.asarray(limits.upper[:arm_dof].copy(), dtype=q.dtype, device=device(q))
+    moved = xp.minimum(xp.maximum(arm + scale[:, None] * step, lower), upper)
+    return xp.concat([moved, q[:, arm_dof:]], axis=-1)
+
+
+def _posture(kinematics: BatchedKinematics, posture: Array | None, like: Array, arm_dof: int) -> Array:
+    xp: Any = array_namespace(like)
+    chosen = kinematics.embodiment.home[:arm_dof].copy() if posture is None else posture
+    return xp.asarray(chosen, dtype=like.dtype, device=device(like))
+
+
+def _within(xp: Any, error: Array, position_m: float, rotation_rad: float) -> Array:
+    return (_length(xp, error[:, :3]) < position_m) & (_length(xp, error[:, 3:]) < rotation_rad)
+
+
+def _length(xp: Any, vector: Array) -> Array:
+    return xp.sqrt(xp.sum(vector * vector, axis=-1))

@@ -1,0 +1,291 @@
+"""Forward kinematics of many postures at once, written for NumPy and torch.
+
+The joints of one depth of the tree are computed together, with the batch on the last axis and nothing but
+elementwise operations, so that a row's result does not depend, not even in its last bit, on the rows beside it.
+That is what lets one policy step be the same in a simulator of thousands and on one robot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from h2s2r_perception.artefact import InputError
+from h2s2r_perception.geometry import skew
+from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.urdf_model import UrdfJoint, read_urdf
+
+Array = Any
+"""A float array of NumPy or torch."""
+
+
+@dataclass(frozen=True)
+class HandKinematics:
+    """Where the hand is, for N postures."""
+
+    T_world_palm: Array
+    """`(N, 4, 4)`; world is the robot's base."""
+    fingertip_position: Array
+    """`(N, F, 3)` m, in the world."""
+    palm_jacobian: Array
+    """`(N, 6, A)`: twist [linear m/s; angular rad/s] of the palm's origin, world frame, per rad/s of each arm joint."""
+
+
+@dataclass(frozen=True)
+class PalmKinematics:
+    """The palm alone, for N postures of the arm."""
+
+    T_world_palm: Array
+    """`(N, 4, 4)`."""
+    palm_jacobian: Array
+    """`(N, 6, A)`, as in `HandKinematics`."""
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Joints at one depth of the tree: constants with the batch axis last."""
+
+    columns: tuple[int, ...]
+    """Where in the joint vector."""
+    parents: tuple[int, ...]
+    """Index of each parent within the level before."""
+    offset: np.ndarray
+    """`(3, K, 1)` m, joint origin in the parent joint's frame."""
+    rotation: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """`(3, 3, K, 1)` each: parent to child is M0 + sin(q) M1 + cos(q) M2 (Rodrigues' formula, constant part folded)."""
+    axis: np.ndarray
+    """`(3, K, 1)`, unit, in the joint's own frame."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame fixed to a joint's child."""
+
+    level: int
+    index: int
+    R: np.ndarray
+    """`(3, 3, 1)`."""
+    offset: np.ndarray
+    """`(3, 1)` m."""
+
+
+@dataclass(frozen=True)
+class _Tree:
+    levels: tuple[_Level, ...]
+    palm: _Frame
+    fingertips: tuple[_Frame, ...]
+
+
+class BatchedKinematics:
+    """Palm, fingertips and palm Jacobian of an embodiment, from its URDF.
+
+    Args:
+        embodiment: The robot.
+
+    Raises:
+        InputError: Its arm joints are not one serial chain, in order.
+    """
+
+    def __init__(self, embodiment: Embodiment) -> None:
+        self.embodiment = embodiment
+        self._tree = _build(embodiment)
+        self._converted: dict[tuple[str, str, str], _Tree] = {}
+
+    def forward(self, joint_position: Array) -> HandKinematics:
+        """Compute palm, fingertips and palm Jacobian.
+
+        Args:
+            joint_position: `(N, J)` rad, in the order of `embodiment.joint_names`.
+
+        Raises:
+            ValueError: The shape is another.
+        """
+        if joint_position.ndim != 2 or joint_position.shape[1] != self.embodiment.dof:
+            raise ValueError(f"joint_position is {tuple(joint_position.shape)}, expected (N, {self.embodiment.dof})")
+        tree = self._for(joint_position)
+        chain = _walk(tree, joint_position, len(tree.levels))
+        xp = array_namespace(joint_position)
+        tips = [_position(chain[tip.level], tip) for tip in tree.fingertips]
+        palm = self._palm(tree, chain, joint_position)
+        return HandKinematics(
+            T_world_palm=palm.T_world_palm,
+            fingertip_position=xp.stack([tip.T for tip in tips], axis=1),
+            palm_jacobian=palm.palm_jacobian,
+        )
+
+    def palm(self, arm_position: Array) -> PalmKinematics:
+        """Compute the palm and its Jacobian, which only the arm moves.
+
+        Args:
+            arm_position: `(N, A)` rad, or `(N, J)`, whose first A columns are read.
+        """
+        tree = self._for(arm_position)
+        return self._palm(tree, _walk(tree, arm_position, self.embodiment.arm_dof), arm_position)
+
+    def _palm(self, tree: _Tree, chain: list[_Placed], like: Array) -> PalmKinematics:
+        xp = array_namespace(like)
+        last = chain[tree.palm.level]
+        R = _multiply(last.R[:, :, 0], tree.palm.R)
+        p = _position(last, tree.palm)
+        T = xp.zeros((like.shape[0], 4, 4), dtype=like.dtype, device=device(like))
+        T[:, :3, :3] = xp.permute_dims(R, (2, 0, 1))
+        T[:, :3, 3] = p.T
+        T[:, 3, 3] = 1.0
+        arm = range(self.embodiment.arm_dof)
+        axes = xp.stack([_apply(chain[j].R, tree.levels[j].axis)[:, 0] for j in arm], axis=1)
+        lever = p[:, None] - xp.stack([chain[j].p[:, 0] for j in arm], axis=1)
+        linear = _cross(xp, axes, lever)
+        jacobian = xp.permute_dims(xp.concat([linear, axes], axis=0), (2, 0, 1))
+        return PalmKinematics(T, _contiguous(jacobian))
+
+    def _for(self, like: Array) -> _Tree:
+        """The constants in the array library, precision and place of `like`."""
+        xp = array_namespace(like)
+        key = (xp.__name__, str(like.dtype), str(device(like)))
+        if key not in self._converted:
+            self._converted[key] = _convert(self._tree, xp, like)
+        return self._converted[key]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """World poses of a level's joint frames: R `(3, 3, K, N)`, p `(3, K, N)`."""
+
+    R: Array
+    p: Array
+
+
+def _walk(tree: _Tree, joint_position: Array, depth: int) -> list[_Placed]:
+    xp = array_namespace(joint_position)
+    q = _contiguous(joint_position.T)
+    sin, cos = xp.sin(q), xp.cos(q)
+    chain: list[_Placed] = []
+    for level in tree.levels[:depth]:
+        first, last = level.columns[0], level.columns[-1] + 1
+        columns: Any = slice(first, last) if len(level.columns) == last - first else list(level.columns)
+        M0, M1, M2 = level.rotation
+        local = M0 + sin[columns] * M1 + cos[columns] * M2
+        if not chain:
+            chain.append(_Placed(local, level.offset + xp.zeros_like(q[columns])))
+            continue
+        before = chain[-1]
+        R, p = before.R, before.p
+        if R.shape[2] > 1 and level.parents != tuple(range(R.shape[2])):
+            R, p = R[:, :, list(level.parents)], p[:, list(level.parents)]
+        chain.append(_Placed(_multiply(R, local), p + _apply(R, level.offset)))
+    return chain
+
+
+def _multiply(a: Array, b: Array) -> Array:
+    return a[:, 0, None] * b[None, 0] + a[:, 1, None] * b[None, 1] + a[:, 2, None] * b[None, 2]
+
+
+def _apply(R: Array, v: Array) -> Array:
+    return R[:, 0] * v[0] + R[:, 1] * v[1] + R[:, 2] * v[2]
+
+
+def _position(placed: _Placed, frame: _Frame) -> Array:
+    return placed.p[:, frame.index] + _apply(placed.R[:, :, frame.index], frame.offset)
+
+
+def _cross(xp: Any, a: Array, b: Array) -> Array:
+    parts = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    return xp.stack(parts, axis=0)
+
+
+def _contiguous(array: Array) -> Array:
+    return np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array.contiguous()
+
+
+def _convert(tree: _Tree, xp: Any, like: Array) -> _Tree:
+    def to(array: np.ndarray) -> Array:
+        return xp.asarray(array, dtype=like.dtype, device=device(like))
+
+    def frame(f: _Frame) -> _Frame:
+        return _Frame(f.level, f.index, to(f.R), to(f.offset))
+
+    levels = tuple(
+        _Level(
+            level.columns,
+            level.parents,
+            to(level.offset),
+            (to(level.rotation[0]), to(level.rotation[1]), to(level.rotation[2])),
+            to(level.axis),
+        )
+        for level in tree.levels
+    )
+    return _Tree(levels, frame(tree.palm), tuple(frame(tip) for tip in tree.fingertips))
+
+
+def _build(embodiment: Embodiment) -> _Tree:
+    model = read_urdf(embodiment.urdf)
+    chains = [_moving(model.chain(frame)) for frame in (embodiment.palm_frame, *embodiment.fingertip_frames)]
+    arm = tuple(link.joint.name for link in chains[0][0])
+    if arm != embodiment.arm_joint_names:
+        raise InputError(
+            embodiment.urdf,
+            "arm",
+            found=", ".join(arm),
+            expected=", ".join(embodiment.arm_joint_names),
+            remedy="name the arm joints in the YAML in the order of the chain",
+        )
+    grouped: list[list[_Link]] = []
+    for links, _ in chains:
+        for depth, link in enumerate(links):
+            if depth == len(grouped):
+                grouped.append([])
+            if all(link.joint.name != other.joint.name for other in grouped[depth]):
+                grouped[depth].append(link)
+    levels = tuple(
+        _level(links, grouped[depth - 1] if depth else [], embodiment) for depth, links in enumerate(grouped)
+    )
+    frames = [_fixed_frame(links, T, grouped) for links, T in chains]
+    return _Tree(levels, frames[0], tuple(frames[1:]))
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A moving joint with the constant transform from the moving joint before it."""
+
+    joint: UrdfJoint
+    parent: str | None
+    T: np.ndarray
+
+
+def _moving(chain: list[UrdfJoint]) -> tuple[list[_Link], np.ndarray]:
+    """The moving joints of a chain, and the constant transform after the last."""
+    links: list[_Link] = []
+    T = np.eye(4)
+    for joint in chain:
+        T = T @ joint.T_parent_child
+        if joint.kind != "fixed":
+            links.append(_Link(joint, links[-1].joint.name if links else None, T))
+            T = np.eye(4)
+    return links, T
+
+
+def _level(links: list[_Link], before: list[_Link], embodiment: Embodiment) -> _Level:
+    names = [link.joint.name for link in before]
+    K = np.stack([skew(link.joint.axis) for link in links])
+    C = np.stack([link.T[:3, :3] for link in links])
+    constant, sine, cosine = C + C @ K @ K, C @ K, -C @ K @ K
+    return _Level(
+        columns=tuple(embodiment.joint_names.index(link.joint.name) for link in links),
+        parents=tuple(names.index(link.parent) for link in links if link.parent is not None),
+        offset=np.stack([link.T[:3, 3] for link in links], axis=1)[..., None],
+        rotation=(_batch_last(constant), _batch_last(sine), _batch_last(cosine)),
+        axis=np.stack([link.joint.axis for link in links], axis=1)[..., None],
+    )
+
+
+def _batch_last(matrices: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(matrices, 0, -1))[..., None]
+
+
+def _fixed_frame(links: list[_Link], T: np.ndarray, grouped: list[list[_Link]]) -> _Frame:
+    level = len(links) - 1
+    names = [link.joint.name for link in grouped[level]]
+    return _Frame(level, names.index(links[-1].joint.name), T[:3, :3, None].copy(), T[:3, 3, None].copy())
