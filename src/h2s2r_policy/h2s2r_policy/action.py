@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace
-from h2s2r_perception import geometry
 
+from h2s2r_perception import geometry
 from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.terms import Term
 

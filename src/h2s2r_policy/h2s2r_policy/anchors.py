@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from h2s2r_perception.artefact import InputError
 from numpy.typing import NDArray
+
+from h2s2r_perception.artefact import InputError
 
 Array = Any
 

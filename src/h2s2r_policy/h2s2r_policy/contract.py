@@ -13,7 +13,6 @@ from typing import Any
 
 from h2s2r_perception.artefact import InputError, as_plain
 from h2s2r_perception.artefact.configuration import from_mapping
-
 from h2s2r_policy.action import ActionConfiguration
 from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
@@ -48,9 +47,9 @@ class Contract:
     object_anchors_m: tuple[tuple[float, float, float], ...]
     expected_latency_s: tuple[float, float]
     """Shortest and longest age of the object pose that training showed the policy."""
-    goal_clock: GoalClockConfiguration = GoalClockConfiguration()
-    action_configuration: ActionConfiguration = ActionConfiguration()
-    controller: ControllerConfiguration = ControllerConfiguration()
+    goal_clock: GoalClockConfiguration
+    action_configuration: ActionConfiguration
+    controller: ControllerConfiguration
     policy_rate_hz: float = 15.0
     normalisation: str = "inside the ONNX graph"
     schema_version: int = SCHEMA_VERSION

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from array_api_compat import array_namespace
+
 from h2s2r_drivers.joint_limits import JointLimits
 
 Array = Any

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from array_api_compat import array_namespace
+
 from h2s2r_perception import geometry
 
 Array = Any

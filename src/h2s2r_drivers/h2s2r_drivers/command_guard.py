@@ -1,0 +1,253 @@
+"""The command guard: the last thing between any command and a robot. It needs no kinematics and latches.
+
+Every command is judged against the last one that passed. A command that breaks a limit is not passed on;
+the guard brakes at the acceleration limit, holds, and stays so until `recover`. Because a command is
+passed only if the robot can still stop inside its position limits afterwards, braking keeps all limits too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_drivers.errors import DriverError
+from h2s2r_drivers.joint_limits import JointLimits
+
+Vector = NDArray[np.float64]
+
+_STAMP = "stamp not increasing"
+
+
+@dataclass(frozen=True)
+class GuardConfiguration:
+    """What the guard tolerates."""
+
+    period_s: float = 1.0 / 60.0
+    """Nominal time between commands."""
+    stamp_jitter_s: float = 0.002
+    """Stamps this close to a whole number of periods apart count as exactly so: real stamps jitter,
+    and the second difference of positions would turn a millisecond into a false acceleration."""
+    relative_tolerance: float = 0.01
+    """Room for rounding above the velocity and acceleration limits."""
+    tracking_error_rad: float = 0.35
+    """Distance between command and measurement at which the robot must have hit something."""
+    stale_joint_state_s: float = 0.1
+    stale_command_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """One limit that was about to be broken."""
+
+    limit: str
+    """Which limit, with the joint if there is one: `velocity of joint_3_0`."""
+    value: float
+    """What it would have become."""
+    bound: float
+    """What is allowed."""
+    stamp_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.limit}: {self.value:.6g}, allowed {self.bound:.6g} (stamp {self.stamp_ns} ns)"
+
+
+@dataclass(frozen=True)
+class GuardResult:
+    """What to send, and why it is not what was asked for.
+
+    Attributes:
+        command: `(J,)` joint position to send [rad]; None as long as no usable measurement was seen.
+        violation: What latched the guard; None while it lets commands through.
+    """
+
+    command: Vector | None
+    violation: Intervention | None
+
+
+class CommandGuard:
+    """Remembers the last command that passed, its velocity and stamp, and what latched it.
+
+    Args:
+        limits: Position, velocity and acceleration limits, each `(J,)`.
+        joint_names: For the messages, `(J,)`.
+        configuration: Tolerances.
+
+    Raises:
+        DriverError: A limit has another length than the joint names, or is not a positive number.
+    """
+
+    def __init__(
+        self, limits: JointLimits, joint_names: Sequence[str], configuration: GuardConfiguration | None = None
+    ) -> None:
+        self.configuration = configuration or GuardConfiguration()
+        self.interventions: list[Intervention] = []
+        self._limits = _checked(limits, len(joint_names))
+        self._names = tuple(joint_names)
+        self._position: Vector | None = None
+        self._velocity: Vector = np.zeros(len(joint_names))
+        self._stamp_ns: int | None = None
+        self._latched: Intervention | None = None
+        self._tracking_allowed: Vector = np.full(len(joint_names), self.configuration.tracking_error_rad)
+
+    @property
+    def latched(self) -> Intervention | None:
+        """What latched the guard, or None."""
+        return self._latched
+
+    @property
+    def held_position(self) -> Vector | None:
+        """The last command that was sent `(J,)` [rad]; a controller restarts from here after `recover`."""
+        return None if self._position is None else self._position.copy()
+
+    def recover(self) -> None:
+        """Let commands through again; only a person or an explicit service call may do this."""
+        if self._latched is not None and self._latched.limit.startswith(_STAMP):
+            self._stamp_ns = None  # the clock was set back; count from the next stamp on
+        self._latched = None
+        # A robot pressed against something is further away than allowed; it may come closer, not go further.
+        self._tracking_allowed = np.full(len(self._names), np.inf)
+
+    def check(
+        self,
+        command: Vector,
+        *,
+        stamp_ns: int,
+        measured: Vector,
+        measured_stamp_ns: int,
+        target_stamp_ns: int | None = None,
+    ) -> GuardResult:
+        """Judge one command.
+
+        Args:
+            command: `(J,)` joint position to send [rad].
+            stamp_ns: Now, in the clock of the stamps.
+            measured: `(J,)` measured joint position [rad].
+            measured_stamp_ns: When it was measured.
+            target_stamp_ns: When the target behind the command was made; None when holding still.
+        """
+        measured_ok = _usable(measured, len(self._names))
+        if self._position is None:
+            if not measured_ok:
+                return GuardResult(None, self._latch(Intervention("measurement", np.nan, 0.0, stamp_ns)))
+            self._start(measured)
+        assert self._position is not None
+        elapsed_s = self._elapsed(stamp_ns)
+        violation = self._latched or self._judge(
+            command, stamp_ns, elapsed_s, measured if measured_ok else None, measured_stamp_ns, target_stamp_ns
+        )
+        if elapsed_s > 0.0:
+            self._stamp_ns = stamp_ns
+        if violation is not None:
+            self._latch(violation)
+            self._brake(max(elapsed_s, 0.0))
+        else:
+            self._velocity = (command - self._position) / elapsed_s
+            self._position = np.array(command, dtype=np.float64)
+        return GuardResult(self._position.copy(), self._latched)
+
+    def _start(self, measured: Vector) -> None:
+        self._position = np.clip(measured, self._limits.position_lower, self._limits.position_upper)
+        self._velocity = np.zeros(len(self._names))
+
+    def _elapsed(self, stamp_ns: int) -> float:
+        period_s = self.configuration.period_s
+        if self._stamp_ns is None:
+            return period_s
+        elapsed_s = (stamp_ns - self._stamp_ns) * 1e-9
+        periods = round(elapsed_s / period_s)
+        if periods >= 1 and abs(elapsed_s - periods * period_s) <= self.configuration.stamp_jitter_s:
+            return periods * period_s
+        return elapsed_s
+
+    def _latch(self, violation: Intervention) -> Intervention:
+        if self._latched is None:
+            self._latched = violation
+            self.interventions.append(violation)
+        return self._latched
+
+    def _brake(self, elapsed_s: float) -> None:
+        assert self._position is not None
+        speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * elapsed_s, 0.0)
+        if elapsed_s > 0.0:
+            self._velocity = np.sign(self._velocity) * speed
+        self._position = np.clip(
+            self._position + self._velocity * elapsed_s, self._limits.position_lower, self._limits.position_upper
+        )
+
+    def _judge(
+        self,
+        command: Vector,
+        stamp_ns: int,
+        elapsed_s: float,
+        measured: Vector | None,
+        measured_stamp_ns: int,
+        target_stamp_ns: int | None,
+    ) -> Intervention | None:
+        configuration = self.configuration
+        if not _usable(command, len(self._names)):
+            found = float(np.size(command)) if np.size(command) != len(self._names) else np.nan
+            return Intervention("command: wrong length or not a number", found, len(self._names), stamp_ns)
+        if measured is None:
+            return Intervention("measurement: wrong length or not a number", np.nan, len(self._names), stamp_ns)
+        if elapsed_s <= 0.0:
+            return Intervention(f"{_STAMP} [s]", elapsed_s, 0.0, stamp_ns)
+        age_s = max((stamp_ns - measured_stamp_ns) * 1e-9, elapsed_s)
+        if age_s > configuration.stale_joint_state_s:
+            return Intervention("stale joint state [s]", age_s, configuration.stale_joint_state_s, stamp_ns)
+        if target_stamp_ns is not None:
+            age_s = (stamp_ns - target_stamp_ns) * 1e-9
+            if age_s > configuration.stale_command_s:
+                return Intervention("stale command [s]", age_s, configuration.stale_command_s, stamp_ns)
+        return self._judge_motion(command, elapsed_s, stamp_ns) or self._judge_tracking(command, measured, stamp_ns)
+
+    def _judge_motion(self, command: Vector, elapsed_s: float, stamp_ns: int) -> Intervention | None:
+        limits, room = self._limits, 1.0 + self.configuration.relative_tolerance
+        velocity = (command - self._position) / elapsed_s
+        acceleration = (velocity - self._velocity) / elapsed_s
+        towards = np.where(velocity >= 0.0, limits.position_upper - command, command - limits.position_lower)
+        return (
+            self._worst("upper position", command, limits.position_upper, stamp_ns)
+            or self._worst("lower position", -command, -limits.position_lower, stamp_ns)
+            or self._worst("velocity", np.abs(velocity), room * limits.velocity, stamp_ns)
+            or self._worst("acceleration", np.abs(acceleration), room * limits.acceleration, stamp_ns)
+            or self._worst("braking distance", self._braking_distance(np.abs(velocity)), towards + 1e-9, stamp_ns)
+        )
+
+    def _braking_distance(self, speed: Vector) -> Vector:
+        # The way after this command, when every following step is slower by a dt: v' dt + (v' - a dt) dt + ...
+        unit = self._limits.acceleration * self.configuration.period_s
+        steps = np.floor(speed / unit)
+        return self.configuration.period_s * (steps * speed - unit * steps * (steps + 1.0) / 2.0)
+
+    def _judge_tracking(self, command: Vector, measured: Vector, stamp_ns: int) -> Intervention | None:
+        error = np.abs(command - measured)
+        violation = self._worst("tracking error", error, self._tracking_allowed, stamp_ns)
+        self._tracking_allowed = np.maximum(
+            np.minimum(self._tracking_allowed, error), self.configuration.tracking_error_rad
+        )
+        return violation
+
+    def _worst(self, limit: str, value: Vector, bound: Vector, stamp_ns: int) -> Intervention | None:
+        # Written so that a NaN counts as a violation.
+        broken = ~(value <= bound)
+        if not broken.any():
+            return None
+        joint = int(np.argmax(np.where(broken, value - bound, -np.inf)))
+        return Intervention(f"{limit} of {self._names[joint]}", float(value[joint]), float(bound[joint]), stamp_ns)
+
+
+def _usable(vector: Vector, size: int) -> bool:
+    return np.shape(vector) == (size,) and bool(np.isfinite(vector).all())
+
+
+def _checked(limits: JointLimits, size: int) -> JointLimits:
+    for name in ("position_lower", "position_upper", "velocity", "acceleration"):
+        values = np.asarray(getattr(limits, name))
+        if values.shape != (size,) or not np.isfinite(values).all():
+            raise DriverError(f"limit {name}: expected {size} finite numbers, found shape {values.shape}: {values}")
+    if not (np.all(limits.velocity > 0.0) and np.all(limits.acceleration > 0.0)):
+        raise DriverError("velocity and acceleration limits must be positive")
+    return limits

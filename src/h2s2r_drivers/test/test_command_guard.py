@@ -1,0 +1,185 @@
+"""No sequence of inputs, however hostile, gets a command outside the limits past the guard."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration
+from h2s2r_drivers.errors import DriverError
+from h2s2r_drivers.joint_limits import JointLimits
+
+LIMITS = JointLimits(np.array([-1.0, -0.2]), np.array([1.0, 2.0]), np.array([1.5, 3.0]), np.array([10.0, 20.0]))
+NAMES = ("shoulder", "elbow")
+PERIOD_NS = 16_666_667
+HOSTILE = (np.nan, np.inf, -np.inf, 1e300, -1e9, 5.0, -5.0, 1.0, 0.999999, -0.2, 0.0, 1e-12)
+
+
+class Clock:
+    """Feeds a guard at its nominal rate, with perfect tracking unless told otherwise."""
+
+    def __init__(self, **tolerances: float) -> None:
+        self.guard = CommandGuard(LIMITS, NAMES, GuardConfiguration(**tolerances))
+        self.stamp_ns = 1_000_000_000
+
+    def send(self, command, measured=None, *, elapsed_ns=PERIOD_NS, age_ns=0, target_stamp_ns=None):
+        self.stamp_ns += elapsed_ns
+        held = self.guard.held_position
+        if measured is None:
+            measured = np.zeros(2) if held is None else held
+        return self.guard.check(
+            np.asarray(command, dtype=float),
+            stamp_ns=self.stamp_ns,
+            measured=np.asarray(measured, dtype=float),
+            measured_stamp_ns=self.stamp_ns - age_ns,
+            target_stamp_ns=target_stamp_ns,
+        )
+
+
+def test_a_gentle_command_passes_unchanged():
+    clock = Clock()
+    result = clock.send([0.001, 0.002])
+    assert result.violation is None
+    np.testing.assert_array_equal(result.command, [0.001, 0.002])
+
+
+@pytest.mark.parametrize(
+    ("limit", "send"),
+    [
+        ("wrong length", lambda c: c.send([0.0])),
+        ("not a number", lambda c: c.send([np.nan, 0.0])),
+        ("measurement", lambda c: c.send([0.0, 0.0], measured=[np.inf, 0.0])),
+        ("stamp not increasing", lambda c: c.send([0.0, 0.0], elapsed_ns=0)),
+        ("stamp not increasing", lambda c: c.send([0.0, 0.0], elapsed_ns=-PERIOD_NS)),
+        ("stale joint state", lambda c: c.send([0.0, 0.0], age_ns=150_000_000)),
+        ("stale joint state", lambda c: c.send([0.0, 0.0], elapsed_ns=150_000_000)),
+        ("stale command", lambda c: c.send([0.0, 0.0], target_stamp_ns=c.stamp_ns - 600_000_000)),
+        ("lower position of elbow", lambda c: c.send([0.0, -0.3])),
+        ("velocity of shoulder", lambda c: c.send([0.1, 0.0])),
+        ("acceleration of elbow", lambda c: c.send([0.0, 0.04])),
+        ("tracking error of shoulder", lambda c: c.send([0.0, 0.0], measured=[0.5, 0.0])),
+    ],
+)
+def test_each_limit_holds_latches_and_is_logged(limit, send):
+    clock = Clock()
+    assert clock.send([0.0, 0.0]).violation is None
+    result = send(clock)
+    assert limit in result.violation.limit
+    np.testing.assert_array_equal(result.command, [0.0, 0.0])
+    later = clock.send([0.0005, 0.0])
+    assert later.violation is result.violation, "it stays latched"
+    np.testing.assert_array_equal(later.command, [0.0, 0.0])
+    assert clock.guard.interventions == [result.violation]
+    assert f"allowed {result.violation.bound:.6g}" in str(result.violation)
+    clock.guard.recover()
+    assert clock.send([0.0005, 0.0]).violation is None
+
+
+def test_a_command_that_could_not_stop_before_its_limit_is_refused():
+    clock = Clock()
+    position, velocity = np.zeros(2), 0.0
+    while True:
+        velocity = min(velocity + 9.0 / 60, 1.45)
+        position = position + np.array([velocity / 60, 0.0])
+        result = clock.send(position)
+        if result.violation is not None:
+            break
+    assert "braking distance of shoulder" in result.violation.limit
+    for _ in range(60):
+        result = clock.send(position)
+    assert 0.9 < result.command[0] <= 1.0, "it stands just inside the limit"
+
+
+def test_a_clock_that_was_set_back_needs_a_recovery_and_then_counts_from_there():
+    clock = Clock()
+    clock.send([0.0, 0.0])
+    assert clock.send([0.0, 0.0], elapsed_ns=-(10**9)).violation is not None
+    clock.guard.recover()
+    assert clock.send([0.0005, 0.0]).violation is None
+
+
+def test_nothing_is_sent_before_a_usable_measurement():
+    clock = Clock()
+    result = clock.send([0.0, 0.0], measured=[np.nan, 0.0])
+    assert result.command is None
+    assert "measurement" in result.violation.limit
+
+
+def test_after_recovery_a_blocked_robot_may_come_closer_but_not_go_further():
+    clock = Clock()
+    clock.send([0.0, 0.0])
+    assert clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation is not None
+    clock.guard.recover()
+    assert clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation is None
+    assert clock.send([0.001, 0.0], measured=[0.5, 0.0]).violation is None
+    assert "tracking" in clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation.limit
+
+
+def test_limits_that_do_not_fit_the_joints_are_refused():
+    with pytest.raises(DriverError, match="expected 3 finite numbers"):
+        CommandGuard(LIMITS, ("a", "b", "c"))
+
+
+def _assert_inside(previous, velocity, command, elapsed_s):
+    room = 1.0101
+    now = (command - previous) / elapsed_s
+    assert np.all(command >= LIMITS.position_lower)
+    assert np.all(command <= LIMITS.position_upper)
+    assert np.all(np.abs(now) <= room * LIMITS.velocity + 1e-9)
+    assert np.all(np.abs(now - velocity) <= room * LIMITS.acceleration * elapsed_s + 1e-9)
+    return now
+
+
+hostile_vector = st.lists(st.one_of(st.sampled_from(HOSTILE), st.floats(width=32)), min_size=0, max_size=3)
+plausible = st.tuples(st.floats(-0.03, 0.03), st.floats(-0.06, 0.06))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(hostile_vector, plausible.map(lambda offset: ("near", offset))),
+            st.one_of(st.none(), hostile_vector),
+            st.sampled_from([PERIOD_NS, PERIOD_NS, PERIOD_NS, 3 * PERIOD_NS, 25_000_000, 10**9]),
+            st.booleans(),
+        ),
+        max_size=60,
+    )
+)
+def test_hypothesis_finds_no_input_that_passes_a_limit(inputs):
+    clock = Clock()
+    clock.send([0.0, 0.0])
+    previous, velocity = np.zeros(2), np.zeros(2)
+    for wanted, measured, elapsed_ns, recover in inputs:
+        if recover:
+            clock.guard.recover()
+        command = previous + np.asarray(wanted[1]) if isinstance(wanted, tuple) else wanted
+        result = clock.send(command, measured, elapsed_ns=elapsed_ns)
+        velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
+        previous = result.command
+
+
+def test_ten_thousand_hostile_steps():
+    rng = np.random.default_rng(1)
+    clock = Clock()
+    clock.send([0.0, 0.0])
+    previous, velocity, passed = np.zeros(2), np.zeros(2), 0
+    for _ in range(10_000):
+        if rng.random() < 0.2:
+            clock.guard.recover()
+        kind = rng.random()
+        elapsed_ns = int(rng.choice([PERIOD_NS, PERIOD_NS + int(rng.integers(-(10**6), 10**6)), 40_000_000]))
+        wanted = np.clip(velocity + rng.uniform(-0.2, 0.2, 2), -1.52, 3.03)
+        command = rng.choice(HOSTILE, 2) if kind < 0.05 else previous + wanted * _guard_time(elapsed_ns)
+        measured = rng.choice(HOSTILE, 2) if rng.random() < 0.02 else None
+        result = clock.send(command, measured, elapsed_ns=elapsed_ns)
+        velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
+        previous, passed = result.command, passed + (result.violation is None)
+    assert passed > 500, "the guard is not proven by refusing everything"
+
+
+def _guard_time(elapsed_ns):
+    # The documented convention: stamps within the jitter of a whole number of periods count as such.
+    periods = round(elapsed_ns * 60e-9)
+    nominal = periods / 60
+    return nominal if periods >= 1 and abs(elapsed_ns * 1e-9 - nominal) <= 0.002 else elapsed_ns * 1e-9

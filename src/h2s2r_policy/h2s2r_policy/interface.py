@@ -1,0 +1,91 @@
+"""From an embodiment and an object to everything the policy needs: its runner, its limits, its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h2s2r_retarget.kinematics import BatchedKinematics
+
+from h2s2r_drivers.joint_limits import JointLimits
+from h2s2r_policy.action import ActionConfiguration, ActionSpace
+from h2s2r_policy.anchors import object_anchors
+from h2s2r_policy.contract import Contract
+from h2s2r_policy.controller import ControllerConfiguration
+from h2s2r_policy.goal_clock import GoalClockConfiguration
+from h2s2r_policy.hand_synergy import HandSynergy
+from h2s2r_policy.observation import ObservationLayout, observation_terms
+from h2s2r_policy.policy_runner import PolicyRunner
+from h2s2r_retarget.embodiment import Embodiment
+
+
+def joint_limits(embodiment: Embodiment) -> JointLimits:
+    """The embodiment's limits in the form controller and command guard share."""
+    limits = embodiment.limits
+    return JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration)
+
+
+def hand_synergy(embodiment: Embodiment) -> HandSynergy:
+    """The embodiment's hand synergies."""
+    hand = slice(embodiment.arm_dof, embodiment.dof)
+    return HandSynergy(
+        hand_joints=np.arange(embodiment.arm_dof, embodiment.dof),
+        mean=embodiment.synergy_mean,
+        basis=embodiment.synergy_basis,
+        centre=embodiment.synergy_centre,
+        half_range=embodiment.synergy_half_range,
+        lower=embodiment.limits.lower[hand],
+        upper=embodiment.limits.upper[hand],
+    )
+
+
+def make_runner(
+    embodiment: Embodiment, symmetry: str, action_configuration: ActionConfiguration | None = None
+) -> PolicyRunner:
+    """The policy's border for this embodiment and an object of this symmetry (`none` or `yaw`)."""
+    anchors = object_anchors(symmetry)
+    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment), embodiment)
+    terms = observation_terms(
+        joints=embodiment.dof, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
+    )
+    return PolicyRunner(BatchedKinematics(embodiment), actions, ObservationLayout(terms), anchors)
+
+
+def make_contract(
+    embodiment: Embodiment,
+    runner: PolicyRunner,
+    *,
+    symmetry: str,
+    recurrent_shape: tuple[int, int],
+    physics_rate_hz: float,
+    expected_latency_s: tuple[float, float],
+    goal_clock: GoalClockConfiguration,
+    controller: ControllerConfiguration,
+) -> Contract:
+    """The contract of a policy for this embodiment, as the trainer writes it and a user compares it."""
+    limits = embodiment.limits
+    return Contract(
+        embodiment=embodiment.name,
+        embodiment_hash=embodiment.sha256,
+        joint_names=tuple(embodiment.joint_names),
+        observation=runner.layout.terms,
+        action=runner.actions.terms,
+        physics_rate_hz=physics_rate_hz,
+        position_lower_rad=_floats(limits.lower),
+        position_upper_rad=_floats(limits.upper),
+        velocity_limit_rad_s=_floats(limits.velocity),
+        acceleration_limit_rad_s2=_floats(limits.acceleration),
+        stiffness=_floats(embodiment.stiffness),
+        damping=_floats(embodiment.damping),
+        recurrent_shape=recurrent_shape,
+        object_symmetry=symmetry,
+        object_anchors_m=tuple((float(x), float(y), float(z)) for x, y, z in runner.anchors),
+        expected_latency_s=expected_latency_s,
+        goal_clock=goal_clock,
+        action_configuration=runner.actions.configuration,
+        controller=controller,
+    )
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
