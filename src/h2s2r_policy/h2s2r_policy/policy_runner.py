@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from array_api_compat import array_namespace
 
 from h2s2r_policy.action import ActionSpace, ActionState
 from h2s2r_policy.anchors import anchor_positions
 from h2s2r_policy.observation import ObservationInput, ObservationLayout, build_observation
-
-if TYPE_CHECKING:
-    from h2s2r_retarget.kinematics import BatchedKinematics, HandKinematics
+from h2s2r_retarget.kinematics import BatchedKinematics, HandKinematics
 
 Array = Any
 
@@ -75,6 +73,15 @@ class PolicyRunner:
         if self._observed is None:
             raise RuntimeError("observe() must come first")
         return self._observed[1]
+
+    @property
+    def memory(self) -> tuple[Any, ...]:
+        """All that is remembered, for checkpoints; its arrays are never changed in place."""
+        return (self._commanded, self._object_anchor, self._observed)
+
+    @memory.setter
+    def memory(self, remembered: tuple[Any, ...]) -> None:
+        self._commanded, self._object_anchor, self._observed = remembered
 
     def reset(self, joint_position: Array, T_world_object: Array, rows: Array | None = None) -> None:
         """Start episodes: the command is where the robot is, the object has not moved.
