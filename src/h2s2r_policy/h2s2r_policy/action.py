@@ -8,18 +8,15 @@ centred on a half-closed hand: exploration then grasps by accident, which deltas
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from array_api_compat import array_namespace
 
 from h2s2r_perception import geometry
 from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.terms import Term
-
-if TYPE_CHECKING:
-    from h2s2r_retarget.kinematics import HandKinematics
-
-    from h2s2r_policy.palm_ik import PalmIk
+from h2s2r_retarget.differential_ik import step_palm
+from h2s2r_retarget.kinematics import BatchedKinematics, HandKinematics
 
 Array = Any
 
@@ -46,12 +43,14 @@ class ActionState:
         T_world_palm_target: `(N, 4, 4)`.
         synergy: `(N, S)` synergy coordinates.
         hand_residual: `(N, H)` the part of the start posture that synergies cannot express [rad].
+        arm_posture: `(N, A)` where the arm started [rad]; its spare freedom stays near it.
         joint_target: `(N, J)` joint goal for the controller [rad].
     """
 
     T_world_palm_target: Array
     synergy: Array
     hand_residual: Array
+    arm_posture: Array
     joint_target: Array
 
 
@@ -67,10 +66,10 @@ def action_terms(configuration: ActionConfiguration, *, synergies: int) -> tuple
 class ActionSpace:
     """Turns actions into joint targets for one embodiment; remembers nothing between calls."""
 
-    def __init__(self, configuration: ActionConfiguration, synergy: HandSynergy, palm_ik: PalmIk) -> None:
+    def __init__(self, configuration: ActionConfiguration, synergy: HandSynergy, kinematics: BatchedKinematics) -> None:
         self.configuration = configuration
         self._synergy = synergy
-        self._palm_ik = palm_ik
+        self._kinematics = kinematics
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -80,40 +79,38 @@ class ActionSpace:
     def reset(self, joint_position: Array, T_world_palm: Array) -> ActionState:
         """The state that keeps the robot where it is: `joint_position (N, J)` with its palm `(N, 4, 4)`."""
         coordinate, residual = self._synergy.decompose(joint_position)
-        return ActionState(T_world_palm, coordinate, residual, joint_position)
+        arm_posture = joint_position[:, : self._kinematics.embodiment.arm_dof]
+        return ActionState(T_world_palm, coordinate, residual, arm_posture, joint_position)
 
-    def apply(
-        self, state: ActionState, action: Array, joint_position: Array, kinematics: HandKinematics
-    ) -> ActionState:
+    def apply(self, state: ActionState, action: Array, joint_position: Array, measured: HandKinematics) -> ActionState:
         """One policy step.
 
         Args:
             state: What was commanded before.
             action: `(N, 6 + S)`; clipped to [-1, 1].
             joint_position: `(N, J)` measured [rad].
-            kinematics: Of the measured joints.
+            measured: Kinematics of `joint_position`.
         """
         xp = array_namespace(action, joint_position)
         action = xp.clip(xp.astype(action, joint_position.dtype), -1.0, 1.0)
-        T_target, twist = self._move_palm(state, action[:, :6], kinematics.T_world_palm)
+        T_target = self._move_palm(state.T_world_palm_target, action[:, :6], measured.T_world_palm)
         synergy = self._synergy.towards(state.synergy, action[:, 6:], self.configuration.synergy_step)
-        joint_target = self._palm_ik.step(joint_position, kinematics.palm_jacobian, twist)
-        joint_target = self._synergy.compose(joint_target, synergy, state.hand_residual)
-        return ActionState(T_target, synergy, state.hand_residual, joint_target)
+        arm_target = step_palm(self._kinematics, joint_position, T_target, posture=state.arm_posture)
+        joint_target = self._synergy.compose(arm_target, synergy, state.hand_residual)
+        return ActionState(T_target, synergy, state.hand_residual, state.arm_posture, joint_target)
 
-    def _move_palm(self, state: ActionState, step: Array, T_world_palm: Array) -> tuple[Array, Array]:
-        # Returns the new target and the world-frame twist [linear, angular] from the measured palm to it.
+    def _move_palm(self, T_world_target: Array, step: Array, T_world_palm: Array) -> Array:
         xp = array_namespace(step)
         configuration = self.configuration
-        R_palm, R_target = T_world_palm[:, :3, :3], state.T_world_palm_target[:, :3, :3]
-        position = state.T_world_palm_target[:, :3, 3] + configuration.palm_step_m * step[:, :3]
+        R_palm = T_world_palm[:, :3, :3]
+        position = T_world_target[:, :3, 3] + configuration.palm_step_m * step[:, :3]
         linear = _shorten(position - T_world_palm[:, :3, 3], configuration.leash_m)
-        turned = xp.matmul(geometry.rotation_from_vector(configuration.palm_step_rad * step[:, 3:]), R_target)
-        error = geometry.vector_from_rotation(xp.matmul(turned, xp.matrix_transpose(R_palm)))
+        turn = geometry.rotation_from_vector(configuration.palm_step_rad * step[:, 3:])
+        R_target = xp.matmul(turn, T_world_target[:, :3, :3])
+        error = geometry.vector_from_rotation(xp.matmul(R_target, xp.matrix_transpose(R_palm)))
         angular = _shorten(error, configuration.leash_rad)
         R_new = xp.matmul(geometry.rotation_from_vector(angular), R_palm)
-        T_target = geometry.pose(R_new, T_world_palm[:, :3, 3] + linear)
-        return T_target, xp.concat([linear, angular], axis=-1)
+        return geometry.pose(R_new, T_world_palm[:, :3, 3] + linear)
 
 
 def _shorten(vector: Array, longest: float) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from h2s2r_retarget.kinematics import BatchedKinematics
 
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_policy.action import ActionConfiguration, ActionSpace
@@ -17,6 +16,7 @@ from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.observation import ObservationLayout, observation_terms
 from h2s2r_policy.policy_runner import PolicyRunner
 from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.kinematics import BatchedKinematics
 
 
 def joint_limits(embodiment: Embodiment) -> JointLimits:
@@ -44,11 +44,12 @@ def make_runner(
 ) -> PolicyRunner:
     """The policy's border for this embodiment and an object of this symmetry (`none` or `yaw`)."""
     anchors = object_anchors(symmetry)
-    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment), embodiment)
+    kinematics = BatchedKinematics(embodiment)
+    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment), kinematics)
     terms = observation_terms(
         joints=embodiment.dof, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
     )
-    return PolicyRunner(BatchedKinematics(embodiment), actions, ObservationLayout(terms), anchors)
+    return PolicyRunner(kinematics, actions, ObservationLayout(terms), anchors)
 
 
 def make_contract(
