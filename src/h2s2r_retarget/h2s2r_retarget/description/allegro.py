@@ -123,6 +123,7 @@ LINKS = (
 
 JOINTS = (
     # The bracket of the published system turns the hand by a right angle: the palm faces along the flange axis.
+    # (In line with the flange, a sideways push in front of the base would fold the elbow past the limit of A4.)
     Joint("allegro_mount", "lbr_link_ee", "palm_link", (0.008219, -0.02063, 0.08086), (0.0, -pi / 2, pi / 4)),
     *_INDEX[1],
     *_MIDDLE[1],
