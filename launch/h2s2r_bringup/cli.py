@@ -63,7 +63,7 @@ def cli() -> None:
       h2s2r perceive --recording my/video --box 300,200,420,310
       h2s2r train --profile cpu
       h2s2r <command> --help                  what goes in, what comes out, an example
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

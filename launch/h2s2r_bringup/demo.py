@@ -34,4 +34,13 @@ def summary_lines(outcomes: Sequence[Outcome], figures: Mapping[str, float], rep
     ]
     known = [f"  {key:<28} {figures[key]:8.3g}" for key in HEADLINES if key in figures]
     total = sum(outcome.seconds for outcome in outcomes)
-    return ["", "stages", *stages, f"  {'total':<28} {total:8.1f} s", "figures", *known, "", f"report: {report.resolve()}"]
+    return [
+        "",
+        "stages",
+        *stages,
+        f"  {'total':<28} {total:8.1f} s",
+        "figures",
+        *known,
+        "",
+        f"report: {report.resolve()}",
+    ]

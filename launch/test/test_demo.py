@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from h2s2r_bringup.demo import summary_lines
 from h2s2r_bringup.pipeline import Stage, run_pipeline, run_stage
 from h2s2r_perception.artefact import Schema, content_sha256, is_current, read_meta, writing
@@ -123,7 +124,9 @@ def test_an_error_keeps_the_finished_stages_and_ends_the_pipeline(tmp_path: Path
 def test_the_summary_says_what_was_skipped_and_where_the_report_is(tmp_path: Path) -> None:
     made: list[str] = []
     stage = _counting_stage(tmp_path / "out", made)
-    text = "\n".join(summary_lines([run_stage(stage), run_stage(stage)], {"success_policy": 0.953}, tmp_path / "r.html"))
+    text = "\n".join(
+        summary_lines([run_stage(stage), run_stage(stage)], {"success_policy": 0.953}, tmp_path / "r.html")
+    )
     assert "up to date" in text
     assert "success_policy" in text
     assert str(tmp_path / "r.html") in text

@@ -17,7 +17,7 @@ def command(shell: str) -> None:
       h2s2r completion bash >> ~/.bashrc
       h2s2r completion zsh > "${fpath[1]}/_h2s2r"
       h2s2r completion fish > ~/.config/fish/completions/h2s2r.fish
-    """
+    """  # noqa: D301
     from click.shell_completion import get_completion_class
 
     from h2s2r_bringup.cli import cli

@@ -28,7 +28,9 @@ from h2s2r_bringup.commands.options import Numbers, TaskSelection, force_option,
     type=click.Path(path_type=Path),
     help="Text file, 4x4: T_world_camera of the optical frame in the robot's base [m] (folder layout).",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Where the Recording goes [default: ROOT/TASK/recording].")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where the Recording goes [default: ROOT/TASK/recording]."
+)
 @force_option
 @task_options
 def command(
@@ -52,7 +54,7 @@ def command(
     Examples:
       h2s2r import my/video --camera-pose T_world_camera.txt --box 300,200,420,310
       h2s2r import m3t_rgbd --layout m3t --output runs/sti/recording
-    """
+    """  # noqa: D301
     from h2s2r_perception.artefact import InputError
     from h2s2r_perception.imports import import_folder, import_m3t
 

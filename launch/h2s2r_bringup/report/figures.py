@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from h2s2r_bringup.run_folder import RunFolder
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.artefact.folder import META
-
-from h2s2r_bringup.run_folder import RunFolder
 
 PERCEPTION_KEYS: Mapping[str, str] = {
     "object_translation_mm_p50": "object position, median [mm]",
@@ -75,8 +75,9 @@ def gather(run: RunFolder) -> Figures:
     missing: dict[str, str] = {}
     for known, keys, command in groups:
         for key in keys:
-            if isinstance(known.get(key), int | float):
-                values[key] = known[key]
+            value = known.get(key)
+            if isinstance(value, int | float) and math.isfinite(value):
+                values[key] = value
             else:
                 missing[key] = command
     return Figures(values, missing)

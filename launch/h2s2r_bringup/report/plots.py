@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from h2s2r_bringup.report.sources import LearningCurve
+
 FloatArray = NDArray[np.float64]
 Drawing = TypeVar("Drawing", bound=Callable[..., str])
 
@@ -94,27 +96,21 @@ def object_path(tracked: FloatArray, truth: FloatArray | None, stamp_s: FloatArr
 
 
 @_styled
-def learning_curve(steps: FloatArray, success: FloatArray, episode_return: FloatArray | None) -> str:
-    """Success (and return) against environment steps.
-
-    Args:
-        steps: `(N,)` environment steps.
-        success: `(N,)` success rate in [0, 1].
-        episode_return: `(N,)` mean return of an episode, or None.
-    """
+def learning_curve(curve: LearningCurve) -> str:
+    """Success and return against environment steps."""
     figure, (axes,) = _figure(columns=1, size=(8.6, 2.9))
-    million = steps / 1e6
-    axes.plot(million, 100 * success, color=BLUE)
-    axes.fill_between(million, 0, 100 * success, color=BLUE, alpha=0.12)
+    million = curve.steps / 1e6
+    axes.plot(million, 100 * curve.success, color=BLUE, label="while exploring")
+    axes.fill_between(million, 0, 100 * curve.success, color=BLUE, alpha=0.12)
+    axes.step(million, 100 * curve.evaluated_success, where="post", color=GREEN, label="deterministic policy")
     axes.set(xlabel="environment steps [million]", ylabel="success [%]", ylim=(0, 102))
-    axes.set_xlim(left=0)
-    axes.yaxis.label.set_color(BLUE)
-    if episode_return is not None:
-        right = axes.twinx()
-        right.plot(million, episode_return, color=ORANGE, linewidth=1.2)
-        right.set_ylabel("return", color=ORANGE)
-        right.grid(visible=False)
-        right.spines["right"].set_visible(True)
+    axes.set_xlim(0, million[-1] * 1.02)
+    right = axes.twinx()
+    right.plot(million, curve.episode_return, color=ORANGE, linewidth=1.2, label="return")
+    right.set_ylabel("return", color=ORANGE)
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    axes.legend(handles=[*axes.get_lines(), *right.get_lines()], loc="lower right")
     return _svg(figure, "curve")
 
 

@@ -1,0 +1,179 @@
+"""Puts a run's artefacts into the page: which figure, drawing and video goes where, in words for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from h2s2r_bringup.report import plots, sources, video
+from h2s2r_bringup.report.figures import (
+    CONTENDERS,
+    PERCEPTION_KEYS,
+    RETARGETING_KEYS,
+    Figures,
+    gather,
+)
+from h2s2r_bringup.report.page import ErrorRow, Page, SecondsRow, SuccessRow, Tile, render
+from h2s2r_bringup.run_folder import RunFolder
+
+
+def write_report(run: RunFolder, task: str) -> Figures:
+    """Write `report.html`; it appears whole or not at all.
+
+    Args:
+        run: The run; any artefact may still be missing, the page then says which command makes it.
+        task: Name for the title.
+
+    Returns:
+        The figures shown.
+    """
+    figures = gather(run)
+    html = render(compose(run, task, figures))
+    partial = run.report.with_name(f".{run.report.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(html)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(run.report)
+    return figures
+
+
+def report_is_current(run: RunFolder) -> bool:
+    """Whether the page on disk shows the artefacts of now."""
+    if not run.report.is_file():
+        return False
+    with run.report.open(encoding="utf-8") as file:
+        head = file.read(1000)
+    return f'content="{sources.fingerprint(run)}"' in head
+
+
+def compose(run: RunFolder, task: str, figures: Figures) -> Page:
+    """Choose what the page shows."""
+    values = figures.values
+    curve = sources.learning_curve(run.training / sources.CURVE)
+    path = sources.object_path(run)
+    latencies = sources.latencies_ms(run.deployment)
+    drawings = {
+        "curve": "" if curve is None else plots.learning_curve(curve),
+        "path": "" if path is None else plots.object_path(path.tracked, path.truth, path.stamp_s),
+        "latency": plots.latency({hop.replace("_", " "): samples for hop, samples in latencies.items()})
+        if latencies
+        else "",
+    }
+    training_s = None if curve is None else float(curve.seconds[-1])
+    return Page(
+        task=task,
+        summary=summary(values, training_s),
+        fingerprint=sources.fingerprint(run),
+        videos=_videos(run),
+        robot_caption="the first trial, through ROS 2 nodes and the live tracker",
+        tiles=_tiles(values),
+        success=_success_rows(values),
+        success_note=_SUCCESS_NOTE,
+        plots=drawings,
+        errors=_error_rows(values),
+        seconds=_seconds_rows(sources.stage_seconds(run)),
+        provenance=sources.provenance(),
+    )
+
+
+_SUCCESS_NOTE = (
+    "Strict success: at the end the mean anchor distance is below the task's limit, and the object was never lost. "
+    "Policy and baselines meet the same start poses and the same randomisation; trials through ROS 2 see the object "
+    "only through the live tracker."
+)
+
+
+def summary(values: Mapping[str, float], training_s: float | None) -> str:
+    """One or two sentences: what happened in this run, as far as it went."""
+    if training_s is None:
+        return "A person does the task once. This page grows with each stage that is run."
+    text = f"A person did the task once. From that one video a policy was learned in {duration(training_s)}"
+    reached = []
+    if "success_policy" in values and "success_policy_n" in values:
+        count = int(values["success_policy_n"])
+        reached.append(f"in {100 * values['success_policy']:.1f} % of {count} randomised simulated episodes")
+    if "deployed_success" in values and "deployed_n" in values:
+        trials = int(values["deployed_n"])
+        reached.append(f"in {round(values['deployed_success'] * trials)} of {trials} trials through ROS 2 nodes")
+    return f"{text}; it reaches the goal {' and '.join(reached)}." if reached else f"{text}."
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+    return f"{minutes} min {rest:02d} s"
+
+
+def _videos(run: RunFolder) -> dict[str, str]:
+    found = {}
+    if (run.recording / "rgb" / "00000.png").is_file():
+        found["human"] = video.from_frames(run.recording / "rgb", sources.frame_rate_hz(run))
+    for name, path in (
+        ("overlay", run.demonstration / sources.OVERLAY),
+        ("robot", _first_that_exists(run.deployment / sources.ROLLOUT, run.evaluation / sources.ROLLOUT)),
+    ):
+        if path is not None and path.is_file():
+            found[name] = video.from_file(path)
+    return found
+
+
+def _first_that_exists(*paths: Path) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _tiles(values: Mapping[str, float]) -> list[Tile]:
+    tiles = []
+    if "success_policy" in values:
+        tiles.append(Tile(f"{100 * values['success_policy']:.1f} %", "policy success, simulated"))
+    if "deployed_success" in values and "deployed_n" in values:
+        trials = int(values["deployed_n"])
+        tiles.append(Tile(f"{round(values['deployed_success'] * trials)} / {trials}", "trials through ROS 2"))
+    if "object_translation_mm_p50" in values:
+        tiles.append(Tile(f"{values['object_translation_mm_p50']:.2f} mm", "object position error, median"))
+    if "latency_ms_p50" in values:
+        tiles.append(Tile(f"{values['latency_ms_p50']:.0f} ms", "image to joint command, median"))
+    return tiles
+
+
+def _success_rows(values: Mapping[str, float]) -> list[SuccessRow]:
+    rows = []
+    for who, name in CONTENDERS.items():
+        key = f"success_{who}"
+        if all(key + end in values for end in ("", "_lo", "_hi", "_n")):
+            low, high, count = values[f"{key}_lo"], values[f"{key}_hi"], int(values[f"{key}_n"])
+            rows.append(SuccessRow(name, values[key], low, high, count, ours=who == "policy"))
+    if "deployed_success" in values and "deployed_n" in values:
+        count = int(values["deployed_n"])
+        low, high = wilson_interval(round(values["deployed_success"] * count), count)
+        rows.append(SuccessRow("Policy through ROS 2", values["deployed_success"], low, high, count, ours=True))
+    return rows
+
+
+def wilson_interval(successes: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a rate (Wilson 1927)."""
+    z = 1.959964
+    rate, spread = successes / count, z * z / count
+    middle = (rate + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * float(np.sqrt(rate * (1 - rate) / count + spread / (4 * count)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _error_rows(values: Mapping[str, float]) -> list[ErrorRow]:
+    groups = (("perceive", PERCEPTION_KEYS), ("retarget", RETARGETING_KEYS))
+    return [
+        ErrorRow(stage, label, f"{values[key]:.3g}")
+        for stage, keys in groups
+        for key, label in keys.items()
+        if key in values
+    ]
+
+
+def _seconds_rows(seconds: Mapping[str, float]) -> list[SecondsRow]:
+    longest = max(seconds.values(), default=1.0) or 1.0
+    return [SecondsRow(stage, 100 * spent / longest, duration(spent)) for stage, spent in seconds.items()]
