@@ -1,0 +1,78 @@
+"""How far a Demonstration is from the truth, where the truth is known: evaluation only.
+
+ground_truth/ground_truth.npz
+  stamp_ns (T,)   T_world_object (T, 4, 4)   hand_joints_world (T, 21, 3)   premanipulation_index ()
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_perception.artefact import InputError
+from h2s2r_perception.demonstration import Demonstration
+from h2s2r_perception.geometry import rotation_angle
+
+GROUND_TRUTH = "ground_truth.npz"
+_NEAR_FRAMES = 5
+
+
+def compare_with_ground_truth(demonstration_folder: Path, ground_truth_folder: Path) -> dict[str, float]:
+    """Errors of a Demonstration: object over all frames, hand near the pre-manipulation frame and over all.
+
+    Args:
+        demonstration_folder: A Demonstration.
+        ground_truth_folder: Truth for the same frames, as a synthetic demonstrator writes it.
+
+    Returns:
+        Flat figures; the unit is in the key. The hand's are over single joints. NaN where no hand was seen.
+
+    Raises:
+        InputError: One of the two cannot be read, or they are not of the same frames.
+    """
+    demonstration = Demonstration.load(demonstration_folder)
+    path = Path(ground_truth_folder) / GROUND_TRUTH
+    truth = _read(path)
+    if not np.array_equal(truth["stamp_ns"], demonstration.stamp_ns):
+        raise InputError(
+            path,
+            "stamp_ns",
+            found=f"{len(truth['stamp_ns'])} stamps that differ",
+            expected=f"the {len(demonstration.stamp_ns)} stamps of {demonstration_folder}",
+            remedy="give the ground truth of the same recording",
+        )
+    shift_m = demonstration.T_world_object[:, :3, 3] - truth["T_world_object"][:, :3, 3]
+    turn = rotation_angle(truth["T_world_object"][:, :3, :3], demonstration.T_world_object[:, :3, :3])
+    hand_mm = 1e3 * np.linalg.norm(demonstration.hand_joints_world - truth["hand_joints_world"], axis=-1)
+    index = demonstration.premanipulation_index
+    near = hand_mm[max(0, index - _NEAR_FRAMES) : index + _NEAR_FRAMES + 1]
+    return {
+        **_spread("object_translation_mm", 1e3 * np.linalg.norm(shift_m, axis=1)),
+        **_spread("object_rotation_deg", np.rad2deg(turn)),
+        "premanipulation_frame_error": float(index - int(truth["premanipulation_index"])),
+        **_spread("hand_joint_mm", near),
+        **_spread("hand_joint_premanipulation_mm", hand_mm[index]),
+        **_spread("hand_joint_all_frames_mm", hand_mm),
+        "hand_frames_share": float(np.isfinite(hand_mm).all(axis=1).mean()),
+    }
+
+
+def _spread(name: str, values: NDArray[np.float64]) -> dict[str, float]:
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return {f"{name}_p50": float("nan"), f"{name}_p95": float("nan")}
+    return {f"{name}_p50": float(np.median(known)), f"{name}_p95": float(np.percentile(known, 95))}
+
+
+def _read(path: Path) -> dict[str, NDArray]:
+    needed = ("stamp_ns", "T_world_object", "hand_joints_world", "premanipulation_index")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in needed}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            path, "content", found=str(error), expected=f"arrays {', '.join(needed)}", remedy="give a ground truth"
+        ) from error
