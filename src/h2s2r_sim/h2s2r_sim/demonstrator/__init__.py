@@ -1,0 +1,1 @@
+"""The synthetic demonstrator: a jointed human hand shows the task to a simulated RGB-D camera."""
