@@ -103,7 +103,9 @@ def writing(
         raise
 
 
-def read_meta(folder: Path, schema: Schema, *, remedy: str = "make it with the stage before this one") -> dict[str, Any]:
+def read_meta(
+    folder: Path, schema: Schema, *, remedy: str = "make it with the stage before this one"
+) -> dict[str, Any]:
     """Read and check an artefact's `meta.json`.
 
     Raises:
