@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_perception.artefact import InputError, as_plain
 from h2s2r_perception.artefact.configuration import from_mapping
 from h2s2r_policy.action import ActionConfiguration
@@ -45,6 +48,8 @@ class Contract:
     """Layers and width of each recurrent state tensor."""
     object_symmetry: str
     object_anchors_m: tuple[tuple[float, float, float], ...]
+    table_height_m: float
+    """Height of the table's upper face above the robot base, for the task guard."""
     expected_latency_s: tuple[float, float]
     """Shortest and longest age of the object pose that training showed the policy."""
     goal_clock: GoalClockConfiguration
@@ -53,6 +58,16 @@ class Contract:
     policy_rate_hz: float = 15.0
     normalisation: str = "inside the ONNX graph"
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def limits(self) -> JointLimits:
+        """The joint limits, as controller and command guard use them."""
+        return JointLimits(
+            np.array(self.position_lower_rad),
+            np.array(self.position_upper_rad),
+            np.array(self.velocity_limit_rad_s),
+            np.array(self.acceleration_limit_rad_s2),
+        )
 
     @property
     def layout(self) -> ObservationLayout:

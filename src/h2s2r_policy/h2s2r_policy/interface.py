@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_policy.action import ActionConfiguration, ActionSpace
 from h2s2r_policy.anchors import object_anchors
-from h2s2r_policy.contract import Contract
+from h2s2r_policy.contract import Contract, check
+from h2s2r_policy.contract import read as read_contract
 from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.hand_synergy import HandSynergy
+from h2s2r_policy.inference import PolicyBundle
 from h2s2r_policy.observation import ObservationLayout, observation_terms
 from h2s2r_policy.policy_runner import PolicyRunner
-from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.embodiment import Embodiment, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 
 
@@ -59,11 +62,26 @@ def make_contract(
     symmetry: str,
     recurrent_shape: tuple[int, int],
     physics_rate_hz: float,
+    table_height_m: float,
     expected_latency_s: tuple[float, float],
     goal_clock: GoalClockConfiguration,
     controller: ControllerConfiguration,
+    policy_rate_hz: float = 15.0,
 ) -> Contract:
-    """The contract of a policy for this embodiment, as the trainer writes it and a user compares it."""
+    """The contract of a policy for this embodiment, as the trainer writes it and a user compares it.
+
+    Args:
+        embodiment: The robot.
+        runner: From `make_runner`, for the same embodiment and symmetry.
+        symmetry: Of the object, `none` or `yaw`.
+        recurrent_shape: Layers and width of the recurrent state.
+        physics_rate_hz: Of the simulation.
+        table_height_m: Of the task's table.
+        expected_latency_s: Shortest and longest age of the object pose in training.
+        goal_clock: As trained.
+        controller: As trained.
+        policy_rate_hz: Policy steps per second.
+    """
     limits = embodiment.limits
     return Contract(
         embodiment=embodiment.name,
@@ -81,11 +99,45 @@ def make_contract(
         recurrent_shape=recurrent_shape,
         object_symmetry=symmetry,
         object_anchors_m=tuple((float(x), float(y), float(z)) for x, y, z in runner.anchors),
+        table_height_m=table_height_m,
         expected_latency_s=expected_latency_s,
         goal_clock=goal_clock,
         action_configuration=runner.actions.configuration,
         controller=controller,
+        policy_rate_hz=policy_rate_hz,
     )
+
+
+def open_policy(folder: Path, embodiment: Embodiment | None = None) -> tuple[PolicyBundle, Embodiment, PolicyRunner]:
+    """Load a policy bundle for use, and refuse it if it was made for anything else than what is here.
+
+    Args:
+        folder: Of the bundle.
+        embodiment: The robot at hand; left out, the bundled one that the contract names.
+
+    Returns:
+        The bundle, the embodiment, and a runner with the contract's action space and object.
+
+    Raises:
+        InputError: The bundle is unusable, or its contract differs; the first difference is named.
+    """
+    contract = read_contract(folder)
+    embodiment = embodiment or load_embodiment(contract.embodiment)
+    runner = make_runner(embodiment, contract.object_symmetry, contract.action_configuration)
+    here = make_contract(
+        embodiment,
+        runner,
+        symmetry=contract.object_symmetry,
+        recurrent_shape=contract.recurrent_shape,
+        physics_rate_hz=contract.physics_rate_hz,
+        table_height_m=contract.table_height_m,
+        expected_latency_s=contract.expected_latency_s,
+        goal_clock=contract.goal_clock,
+        controller=contract.controller,
+        policy_rate_hz=contract.policy_rate_hz,
+    )
+    check(contract, here, source=folder)
+    return PolicyBundle.load(folder), embodiment, runner
 
 
 def _floats(values: Any) -> tuple[float, ...]:
