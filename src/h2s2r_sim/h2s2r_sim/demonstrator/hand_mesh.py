@@ -88,7 +88,9 @@ def _palm_distance(points: Array) -> Array:
     total = _round_cone(points, -side, wrist - side, 0.0185, 0.0230)
     total = _smooth_minimum(total, _round_cone(points, side, wrist + side, 0.0185, 0.0230))
     for first, second, radius_first, radius_second in _PALM_CONES:
-        total = _smooth_minimum(total, _round_cone(points, np.array(first), np.array(second), radius_first, radius_second))
+        total = _smooth_minimum(
+            total, _round_cone(points, np.array(first), np.array(second), radius_first, radius_second)
+        )
     return total
 
 
@@ -120,10 +122,7 @@ def _smooth_minimum(a: Array, b: Array) -> Array:
 def _normals(vertices: Array, joints: Array) -> Array:
     step = 0.5 * VOXEL_M
     gradient = np.stack(
-        [
-            _distance(vertices + step * axis, joints) - _distance(vertices - step * axis, joints)
-            for axis in np.eye(3)
-        ],
+        [_distance(vertices + step * axis, joints) - _distance(vertices - step * axis, joints) for axis in np.eye(3)],
         axis=1,
     )
     normals: Array = gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-12)

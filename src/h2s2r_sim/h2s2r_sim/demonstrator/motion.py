@@ -158,5 +158,3 @@ def _at(postures: HandPosture, index: npt.NDArray[np.int64]) -> HandPosture:
 
 def _offset(place: tuple[float, float, float], by: tuple[float, float, float]) -> tuple[float, float, float]:
     return place[0] + by[0], place[1] + by[1], place[2] + by[2]
-
-
