@@ -6,9 +6,73 @@ without the parts that other stages need.
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
 from h2s2r_bringup.pipeline import Stage
 from h2s2r_bringup.progress import StageProgress
 from h2s2r_bringup.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from h2s2r_perception.recording import Prompt
+    from h2s2r_sim.task import Task
+
+T = TypeVar("T")
+
+
+def demonstrate_stage(task: Task, run: RunFolder, config: Path | None = None) -> Stage:
+    """Recording and ground truth, rendered."""
+    from h2s2r_sim.demonstrator.demonstrate import DemonstratorConfiguration, demonstrate, is_demonstrated
+
+    configuration = configured(DemonstratorConfiguration, config)
+
+    def make(progress: StageProgress) -> None:
+        demonstrate(task, run.recording, run.ground_truth, configuration, progress.update)
+
+    def current() -> bool:
+        return is_demonstrated(task, run.recording, run.ground_truth, configuration)
+
+    return Stage("demonstrate", "Filming the human", run.recording, current, make)
+
+
+@dataclass(frozen=True)
+class PerceptionInput:
+    """What perception looks at."""
+
+    recording: Path
+    mesh: Path | None = None
+    """The task's when None."""
+    prompt: Prompt | None = None
+    """The recording's own when None."""
+
+
+def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Path | None = None) -> Stage:
+    """The Demonstration, from a Recording."""
+    from h2s2r_perception.perceive import PerceiveConfiguration, perceive, perceive_is_current
+
+    # The object's symmetry is declared by the task and nowhere else.
+    configuration = dataclasses.replace(configured(PerceiveConfiguration, config), symmetry=task.object.symmetry)
+    mesh = given.mesh or task.object.mesh
+
+    def make(progress: StageProgress) -> None:
+        def tell(part: str, fraction: float) -> None:
+            progress.update(fraction, part)
+
+        perceive(given.recording, mesh, output, configuration, given.prompt, tell)
+
+    def current() -> bool:
+        return perceive_is_current(given.recording, mesh, output, configuration, given.prompt)
+
+    return Stage("perceive", "Perceiving object and hand", output, current, make)
+
+
+def configured(kind: type[T], file: Path | None) -> T:
+    """The stage's configuration: its defaults, or a YAML file over them."""
+    from h2s2r_perception.artefact import load_configuration
+
+    return kind() if file is None else load_configuration(kind, file)
 
 
 def report_stage(run: RunFolder) -> Stage:
@@ -30,6 +94,5 @@ def require_run(run: RunFolder) -> None:
     from h2s2r_perception.artefact import InputError
 
     if not run.path.is_dir():
-        raise InputError(
-            run.path, "run folder", found="nothing", expected="a run", remedy="make one with `h2s2r demo`, or give --root"
-        )
+        remedy = "make one with `h2s2r demo`, or give --root"
+        raise InputError(run.path, "run folder", found="nothing", expected="a run", remedy=remedy)

@@ -14,7 +14,6 @@ from h2s2r_bringup.run_folder import DEFAULT_ROOT, RunFolder
 if TYPE_CHECKING:
     from h2s2r_sim.task import Task
 
-T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DEFAULT_TASK = "snackbox_push"
@@ -74,13 +73,6 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file that overrides the stage's configuration; an unknown key is an error.",
 )
-
-
-def configuration(kind: type[T], file: Path | None) -> T:
-    """The stage's configuration: its defaults, or a YAML file over them."""
-    from h2s2r_perception.artefact import load_configuration
-
-    return kind() if file is None else load_configuration(kind, file)
 
 
 class Numbers(click.ParamType):

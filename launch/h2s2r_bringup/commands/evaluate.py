@@ -1,0 +1,34 @@
+"""`h2s2r evaluate`: the policy against the baselines."""
+
+from __future__ import annotations
+
+import click
+
+from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+
+EPISODES = 300
+"""Enough that a Wilson interval at 90 % is about 7 points wide."""
+
+
+@click.command("evaluate")
+@click.option("--episodes", type=click.IntRange(min=1), default=EPISODES, show_default=True, help="For each contender.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Start poses and randomisation follow from it.")
+@force_option
+@task_options
+def command(selection: TaskSelection, episodes: int, seed: int, force: bool) -> None:
+    """Measure the success of the policy, of Replay and of Object-Aware Replay on the same episodes.
+
+    In: policy/, demonstration/, retargeting/. Out: evaluation/ with strict success, counts and Wilson
+    95 % intervals for each contender.
+
+    \b
+    Examples:
+      h2s2r evaluate
+      h2s2r evaluate --episodes 1000 --seed 7
+    """  # noqa: D301
+    from h2s2r_bringup.pipeline import run_stage
+    from h2s2r_bringup.run_folder import only_writer
+    from h2s2r_bringup.stages import evaluate_stage
+
+    with only_writer(selection.run):
+        run_stage(evaluate_stage(selection.load(), selection.run, episodes=episodes, seed=seed), force=force)

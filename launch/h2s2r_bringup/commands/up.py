@@ -1,0 +1,36 @@
+"""`h2s2r up`: start a graph of ROS 2 nodes."""
+
+from __future__ import annotations
+
+import click
+
+from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+
+
+@click.command("up")
+@click.argument("graph", type=click.Choice(["simulated"]))
+@click.option("--trials", type=click.IntRange(min=0), default=0, show_default=True, help="0: run until stopped.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Start poses and randomisation follow from it.")
+@force_option
+@task_options
+def command(selection: TaskSelection, graph: str, trials: int, seed: int, force: bool) -> int:
+    """Start the nodes of a graph, each as its own process, and bring them down together.
+
+    In: policy/, demonstration/, retargeting/ and the recording's camera calibration. Out: with --trials,
+    deployment/ with success, latencies of every hop and a video; without, a running graph to look at with
+    any ROS 2 tool until Ctrl-C.
+
+    \b
+    Examples:
+      h2s2r up simulated --trials 10
+      h2s2r up simulated
+    """  # noqa: D301
+    from h2s2r_bringup.pipeline import run_stage
+    from h2s2r_bringup.run_folder import only_writer
+    from h2s2r_bringup.stages import deploy_stage, run_graph
+
+    with only_writer(selection.run):
+        if not trials:
+            return run_graph(graph, selection.name_or_file, selection.run, seed=seed)
+        run_stage(deploy_stage(selection.name_or_file, selection.run, trials=trials, seed=seed), force=force)
+    return 0
