@@ -18,8 +18,6 @@ from h2s2r_drivers.joint_limits import JointLimits
 
 Vector = NDArray[np.float64]
 
-_STAMP = "stamp not increasing"
-
 
 @dataclass(frozen=True)
 class GuardConfiguration:
@@ -90,7 +88,6 @@ class CommandGuard:
         self._velocity: Vector = np.zeros(len(joint_names))
         self._stamp_ns: int | None = None
         self._latched: Intervention | None = None
-        self._tracking_allowed: Vector = np.full(len(joint_names), self.configuration.tracking_error_rad)
 
     @property
     def latched(self) -> Intervention | None:
@@ -99,16 +96,33 @@ class CommandGuard:
 
     @property
     def held_position(self) -> Vector | None:
-        """The last command that was sent `(J,)` [rad]; a controller restarts from here after `recover`."""
+        """The last command that was sent `(J,)` [rad]; None before the first and after `recover`."""
         return None if self._position is None else self._position.copy()
 
-    def recover(self) -> None:
-        """Let commands through again; only a person or an explicit service call may do this."""
-        if self._latched is not None and self._latched.limit.startswith(_STAMP):
-            self._stamp_ns = None  # the clock was set back; count from the next stamp on
-        self._latched = None
-        # A robot pressed against something is further away than allowed; it may come closer, not go further.
-        self._tracking_allowed = np.full(len(self._names), np.inf)
+    @property
+    def velocity(self) -> Vector:
+        """Velocity of the last command that was sent `(J,)` [rad/s]; zero at the latest when braking is over."""
+        return self._velocity.copy()
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether the command has stopped, so far that the acceleration limit allows a stop at once."""
+        stop = self._limits.acceleration * self.configuration.period_s
+        return bool(np.all(np.abs(self._velocity) <= stop))
+
+    def recover(self) -> bool:
+        """Let commands through again; only a person or an explicit service call may do this.
+
+        The next command counts from where the robot is then measured, since a robot that was held up,
+        pushed or moved by hand is no longer where it was commanded.
+
+        Returns:
+            False, and nothing is changed, while the command is still braking.
+        """
+        if not self.is_standing:
+            return False
+        self._latched = self._position = self._stamp_ns = None
+        return True
 
     def check(
         self,
@@ -131,26 +145,24 @@ class CommandGuard:
         measured_ok = _usable(measured, len(self._names))
         if self._position is None:
             if not measured_ok:
-                return GuardResult(None, self._latch(Intervention("measurement", np.nan, 0.0, stamp_ns)))
-            self._start(measured)
-        assert self._position is not None
+                return GuardResult(None, self._latch(_no_measurement(stamp_ns)))
+            self._position = np.clip(measured, self._limits.position_lower, self._limits.position_upper)
+            self._velocity = np.zeros(len(self._names))
+        last = self._position
         elapsed_s = self._elapsed(stamp_ns)
         violation = self._latched or self._judge(
-            command, stamp_ns, elapsed_s, measured if measured_ok else None, measured_stamp_ns, target_stamp_ns
+            last, command, stamp_ns, elapsed_s, measured if measured_ok else None, measured_stamp_ns, target_stamp_ns
         )
         if elapsed_s > 0.0:
             self._stamp_ns = stamp_ns
         if violation is not None:
             self._latch(violation)
-            self._brake(max(elapsed_s, 0.0))
+            sent = self._brake(last, max(elapsed_s, 0.0))
         else:
-            self._velocity = (command - self._position) / elapsed_s
-            self._position = np.array(command, dtype=np.float64)
-        return GuardResult(self._position.copy(), self._latched)
-
-    def _start(self, measured: Vector) -> None:
-        self._position = np.clip(measured, self._limits.position_lower, self._limits.position_upper)
-        self._velocity = np.zeros(len(self._names))
+            sent = np.array(command, dtype=np.float64)
+            self._velocity = (sent - last) / elapsed_s
+        self._position = sent
+        return GuardResult(sent.copy(), self._latched)
 
     def _elapsed(self, stamp_ns: int) -> float:
         period_s = self.configuration.period_s
@@ -168,17 +180,17 @@ class CommandGuard:
             self.interventions.append(violation)
         return self._latched
 
-    def _brake(self, elapsed_s: float) -> None:
-        assert self._position is not None
-        speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * elapsed_s, 0.0)
+    def _brake(self, last: Vector, elapsed_s: float) -> Vector:
         if elapsed_s > 0.0:
+            speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * elapsed_s, 0.0)
             self._velocity = np.sign(self._velocity) * speed
-        self._position = np.clip(
-            self._position + self._velocity * elapsed_s, self._limits.position_lower, self._limits.position_upper
-        )
+            last = last + self._velocity * elapsed_s
+        sent: Vector = np.clip(last, self._limits.position_lower, self._limits.position_upper)
+        return sent
 
     def _judge(
         self,
+        last: Vector,
         command: Vector,
         stamp_ns: int,
         elapsed_s: float,
@@ -191,9 +203,9 @@ class CommandGuard:
             found = float(np.size(command)) if np.size(command) != len(self._names) else np.nan
             return Intervention("command: wrong length or not a number", found, len(self._names), stamp_ns)
         if measured is None:
-            return Intervention("measurement: wrong length or not a number", np.nan, len(self._names), stamp_ns)
+            return _no_measurement(stamp_ns)
         if elapsed_s <= 0.0:
-            return Intervention(f"{_STAMP} [s]", elapsed_s, 0.0, stamp_ns)
+            return Intervention("stamp not increasing [s]", elapsed_s, 0.0, stamp_ns)
         age_s = max((stamp_ns - measured_stamp_ns) * 1e-9, elapsed_s)
         if age_s > configuration.stale_joint_state_s:
             return Intervention("stale joint state [s]", age_s, configuration.stale_joint_state_s, stamp_ns)
@@ -201,11 +213,12 @@ class CommandGuard:
             age_s = (stamp_ns - target_stamp_ns) * 1e-9
             if age_s > configuration.stale_command_s:
                 return Intervention("stale command [s]", age_s, configuration.stale_command_s, stamp_ns)
-        return self._judge_motion(command, elapsed_s, stamp_ns) or self._judge_tracking(command, measured, stamp_ns)
+        motion = self._judge_motion(last, command, elapsed_s, stamp_ns)
+        return motion or self._judge_tracking(command, measured, stamp_ns)
 
-    def _judge_motion(self, command: Vector, elapsed_s: float, stamp_ns: int) -> Intervention | None:
+    def _judge_motion(self, last: Vector, command: Vector, elapsed_s: float, stamp_ns: int) -> Intervention | None:
         limits, room = self._limits, 1.0 + self.configuration.relative_tolerance
-        velocity = (command - self._position) / elapsed_s
+        velocity = (command - last) / elapsed_s
         acceleration = (velocity - self._velocity) / elapsed_s
         towards = np.where(velocity >= 0.0, limits.position_upper - command, command - limits.position_lower)
         return (
@@ -224,11 +237,8 @@ class CommandGuard:
 
     def _judge_tracking(self, command: Vector, measured: Vector, stamp_ns: int) -> Intervention | None:
         error = np.abs(command - measured)
-        violation = self._worst("tracking error", error, self._tracking_allowed, stamp_ns)
-        self._tracking_allowed = np.maximum(
-            np.minimum(self._tracking_allowed, error), self.configuration.tracking_error_rad
-        )
-        return violation
+        allowed = np.full(len(error), self.configuration.tracking_error_rad)
+        return self._worst("tracking error", error, allowed, stamp_ns)
 
     def _worst(self, limit: str, value: Vector, bound: Vector, stamp_ns: int) -> Intervention | None:
         # Written so that a NaN counts as a violation.
@@ -237,6 +247,10 @@ class CommandGuard:
             return None
         joint = int(np.argmax(np.where(broken, value - bound, -np.inf)))
         return Intervention(f"{limit} of {self._names[joint]}", float(value[joint]), float(bound[joint]), stamp_ns)
+
+
+def _no_measurement(stamp_ns: int) -> Intervention:
+    return Intervention("measurement: missing, wrong length or not a number", float("nan"), 0.0, stamp_ns)
 
 
 def _usable(vector: Vector, size: int) -> bool:

@@ -105,14 +105,28 @@ def test_nothing_is_sent_before_a_usable_measurement():
     assert "measurement" in result.violation.limit
 
 
-def test_after_recovery_a_blocked_robot_may_come_closer_but_not_go_further():
+def test_after_recovery_commands_count_from_where_the_robot_is():
     clock = Clock()
     clock.send([0.0, 0.0])
-    assert clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation is not None
-    clock.guard.recover()
-    assert clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation is None
-    assert clock.send([0.001, 0.0], measured=[0.5, 0.0]).violation is None
     assert "tracking" in clock.send([0.0, 0.0], measured=[0.5, 0.0]).violation.limit
+    assert clock.guard.recover()
+    assert clock.send([0.5005, 0.0], measured=[0.5, 0.0]).violation is None
+
+
+def test_recovery_waits_until_braking_is_over():
+    clock = Clock()
+    position, velocity = np.zeros(2), 0.0
+    for _ in range(10):
+        velocity = min(velocity + 9.0 / 60, 1.4)
+        position = position + np.array([velocity / 60, 0.0])
+        assert clock.send(position).violation is None
+    assert clock.send([np.nan, 0.0]).violation is not None
+    assert not clock.guard.recover()
+    assert clock.guard.latched is not None
+    for _ in range(12):
+        held = clock.send([np.nan, 0.0]).command
+    assert clock.guard.recover()
+    assert clock.send(held, measured=held).violation is None
 
 
 def test_limits_that_do_not_fit_the_joints_are_refused():
@@ -151,8 +165,8 @@ def test_hypothesis_finds_no_input_that_passes_a_limit(inputs):
     clock.send([0.0, 0.0])
     previous, velocity = np.zeros(2), np.zeros(2)
     for wanted, measured, elapsed_ns, recover in inputs:
-        if recover:
-            clock.guard.recover()
+        if recover and clock.guard.recover():
+            measured, velocity, elapsed_ns = previous, np.zeros(2), PERIOD_NS  # a robot that follows its commands
         command = previous + np.asarray(wanted[1]) if isinstance(wanted, tuple) else wanted
         result = clock.send(command, measured, elapsed_ns=elapsed_ns)
         velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
@@ -165,13 +179,18 @@ def test_ten_thousand_hostile_steps():
     clock.send([0.0, 0.0])
     previous, velocity, passed = np.zeros(2), np.zeros(2), 0
     for _ in range(10_000):
-        if rng.random() < 0.2:
-            clock.guard.recover()
+        recovered = rng.random() < 0.2 and clock.guard.latched is not None and clock.guard.recover()
         kind = rng.random()
-        elapsed_ns = int(rng.choice([PERIOD_NS, PERIOD_NS + int(rng.integers(-(10**6), 10**6)), 40_000_000]))
+        elapsed_ns = (
+            PERIOD_NS
+            if recovered
+            else int(rng.choice([PERIOD_NS, PERIOD_NS + int(rng.integers(-(10**6), 10**6)), 40_000_000]))
+        )
         wanted = np.clip(velocity + rng.uniform(-0.2, 0.2, 2), -1.52, 3.03)
         command = rng.choice(HOSTILE, 2) if kind < 0.05 else previous + wanted * _guard_time(elapsed_ns)
         measured = rng.choice(HOSTILE, 2) if rng.random() < 0.02 else None
+        if recovered:
+            measured, velocity = previous, np.zeros(2)  # a robot that follows its commands
         result = clock.send(command, measured, elapsed_ns=elapsed_ns)
         velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
         previous, passed = result.command, passed + (result.violation is None)
