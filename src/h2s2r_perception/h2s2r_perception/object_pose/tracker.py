@@ -218,8 +218,8 @@ class SignedDistanceTracker:
         own_depth = np.where(mine, view.depth_m, 0.0).astype(np.float32)
         reach = 2 * max(_BORDER_PX // crop.stride, 1) + 1
         outline = cv2.dilate(own_depth, np.ones((reach, reach), np.uint8))
-        outline = np.where(outline > 0, outline, np.float32(middle[2])).astype(np.float32)
-        background = background_mask(view.depth_m, outline, view.height_m) & ~mine
+        reference = np.where(outline > 0, outline, middle[2]).astype(np.float32)
+        background = background_mask(view.depth_m, reference, view.height_m) & ~mine
         free_space = FreeSpace.of(background, crop, self._K, str(self._field.grid.device))
         evidence = Evidence(view.points[mine], free_space, crop, self._K, view.rgb, view.depth_m, mine)
         T, _ = find_pose(self._model, self._field, evidence)

@@ -61,7 +61,8 @@ def visible_surface(
     filled = cv2.erode(nearest, np.ones((5, 5), np.uint8))
     silhouette = cv2.erode(np.isfinite(filled).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     reach = 2 * max(reach_px // crop.stride, 1) + 1
-    outline = cv2.dilate(np.where(np.isfinite(filled), filled, 0.0).astype(np.float32), np.ones((reach, reach)))
+    known = np.where(np.isfinite(filled), filled, 0.0).astype(np.float32)
+    outline = cv2.dilate(known, np.ones((reach, reach), np.uint8)).astype(np.float32, copy=False)
     visible = depth < filled[row, column] + _SELF_OCCLUSION_M
     return VisibleSurface(outline, silhouette, np.stack([row, column], axis=1)[visible], depth[visible])
 

@@ -1,0 +1,178 @@
+"""The object's mask from one box or one click: the table is removed by depth, the rest by colour."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_perception.artefact import InputError
+from h2s2r_perception.object_pose.image_points import Crop, FloatArray, heights_above
+from h2s2r_perception.recording import Prompt
+from h2s2r_perception.segmentation.table_plane import INLIER_M, fit_table_plane
+
+_GRABCUT_SIDE_PX = 200
+"""Longer side of the crop that GrabCut sees; its cost grows with the area."""
+_GRABCUT_ROUNDS = 4
+_BORDER_SHARE = 0.4
+"""Width of the surroundings, in box sides, from which table and background are learned."""
+_CONTINUOUS_M = 0.01
+"""Neighbouring pixels of one object differ less in depth."""
+_SMALLEST_PX = 60
+
+
+def segment(
+    rgb: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    camera_matrix: FloatArray,
+    prompt: Prompt,
+    *,
+    source: str = "prompt",
+) -> tuple[NDArray[np.bool_], FloatArray | None]:
+    """Find the object a person pointed at.
+
+    Args:
+        rgb: `(H, W, 3)` uint8.
+        depth_m: `(H, W)` [m], 0 = invalid.
+        camera_matrix: `(3, 3)` [px].
+        prompt: A box round the object, or a click on it.
+        source: What errors name.
+
+    Returns:
+        The mask `(H, W)` and the plane `(4,)` under the object (camera frame), `None` if there is none.
+
+    Raises:
+        InputError: Nothing but table or missing depth is there.
+    """
+    whole = Crop(0, 0, rgb.shape[1], rgb.shape[0], 1)
+    points = whole.rays(camera_matrix) * depth_m[..., None]
+    box = _box_of(prompt, rgb.shape) if prompt.box else None
+    plane = _plane_round(points, depth_m, box)
+    solid = depth_m > 0
+    if plane is not None:
+        solid &= heights_above(plane, points) > INLIER_M
+    seed = None
+    if box is None:
+        assert prompt.click is not None
+        seed = (round(prompt.click[0]), round(prompt.click[1]))
+        box = _box_from_click(depth_m, solid, seed)
+    mask = _grabcut(rgb, solid, depth_m, box, seed) if box is not None else np.zeros_like(solid)
+    mask &= solid
+    mask = _one_object(mask, depth_m, seed)
+    if mask.sum() < _SMALLEST_PX:
+        raise InputError(
+            source,
+            f"frame {prompt.frame}, {'box' if prompt.box else 'click'}",
+            found=f"an empty mask ({int(mask.sum())} px above the table)",
+            expected="an object with measured depth",
+            remedy="draw the box round the object, or choose a frame where it is in full view",
+        )
+    return mask, plane
+
+
+def _box_of(prompt: Prompt, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    assert prompt.box is not None
+    x0, y0, x1, y1 = (round(value) for value in prompt.box)
+    return max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
+
+
+def _grown(box: tuple[int, int, int, int], shape: tuple[int, ...], share: float) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = box
+    dx, dy = max(8, round(share * (x1 - x0))), max(8, round(share * (y1 - y0)))
+    return max(x0 - dx, 0), max(y0 - dy, 0), min(x1 + dx, shape[1]), min(y1 + dy, shape[0])
+
+
+def _plane_round(
+    points: FloatArray, depth_m: NDArray[np.float32], box: tuple[int, int, int, int] | None
+) -> FloatArray | None:
+    """The table near the box; the box itself is left out, its content may be flat too."""
+    near = depth_m > 0
+    if box is not None:
+        x0, y0, x1, y1 = _grown(box, depth_m.shape, 2.0 * _BORDER_SHARE)
+        near = np.zeros_like(near)
+        near[y0:y1, x0:x1] = depth_m[y0:y1, x0:x1] > 0
+        near[box[1] : box[3], box[0] : box[2]] = False
+    return fit_table_plane(points[near])
+
+
+def _box_from_click(
+    depth_m: NDArray[np.float32], solid: NDArray[np.bool_], seed: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """Bounding box of what is connected with the clicked pixel in depth."""
+    region = _continuous(depth_m, solid, seed)
+    if not region.any():
+        return None
+    row, column = np.nonzero(region)
+    box = (int(column.min()), int(row.min()), int(column.max()) + 1, int(row.max()) + 1)
+    return _grown(box, depth_m.shape, 0.05)
+
+
+def _continuous(depth_m: NDArray[np.float32], solid: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
+    x, y = seed
+    if not solid[y, x]:
+        return np.zeros_like(solid)
+    barrier = np.ones((depth_m.shape[0] + 2, depth_m.shape[1] + 2), dtype=np.uint8)
+    barrier[1:-1, 1:-1] = ~solid
+    fill = np.where(solid, depth_m, 0.0).astype(np.float32)
+    flags = 8 | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+    cv2.floodFill(fill, barrier, (x, y), 0.0, _CONTINUOUS_M, _CONTINUOUS_M, flags)
+    return np.asarray(barrier[1:-1, 1:-1] == 2)
+
+
+def _grabcut(
+    rgb: NDArray[np.uint8],
+    solid: NDArray[np.bool_],
+    depth_m: NDArray[np.float32],
+    box: tuple[int, int, int, int],
+    seed: tuple[int, int] | None,
+) -> NDArray[np.bool_]:
+    """Colour segmentation on a small crop: outside the box and the table are background for sure."""
+    x0, y0, x1, y1 = _grown(box, rgb.shape, _BORDER_SHARE)
+    label = np.full(rgb.shape[:2], cv2.GC_BGD, dtype=np.uint8)
+    inside = label[box[1] : box[3], box[0] : box[2]]
+    inside[:] = cv2.GC_PR_FGD
+    known = depth_m > 0
+    label[known & ~solid] = cv2.GC_BGD
+    if seed is not None:
+        cv2.circle(label, seed, 3, int(cv2.GC_FGD), -1)
+    label, colour = label[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
+    if not np.any(label == cv2.GC_PR_FGD) or not np.any(label == cv2.GC_BGD):
+        return np.asarray(_paste(label != cv2.GC_BGD, (x0, y0, x1, y1), rgb.shape))
+    scale = min(1.0, _GRABCUT_SIDE_PX / max(label.shape))
+    size = (max(1, round(label.shape[1] * scale)), max(1, round(label.shape[0] * scale)))
+    small_label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
+    small_colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+    cv2.setRNGSeed(0)
+    cv2.grabCut(
+        small_colour,
+        small_label,
+        (0, 0, 0, 0),
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        _GRABCUT_ROUNDS,
+        int(cv2.GC_INIT_WITH_MASK),
+    )
+    small = ((small_label == cv2.GC_FGD) | (small_label == cv2.GC_PR_FGD)).astype(np.uint8)
+    full = cv2.resize(small, (label.shape[1], label.shape[0]), interpolation=cv2.INTER_NEAREST).astype(bool)
+    return _paste(full, (x0, y0, x1, y1), rgb.shape)
+
+
+def _paste(mask: NDArray[np.bool_], place: tuple[int, int, int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    full = np.zeros(shape[:2], dtype=bool)
+    full[place[1] : place[3], place[0] : place[2]] = mask
+    return full
+
+
+def _one_object(
+    mask: NDArray[np.bool_], depth_m: NDArray[np.float32], seed: tuple[int, int] | None
+) -> NDArray[np.bool_]:
+    """The connected part that was clicked, or the largest; parts are cut where depth jumps."""
+    far = cv2.dilate(np.where(mask, depth_m, 0.0).astype(np.float32), np.ones((3, 3), np.uint8))
+    jump = mask & (far - depth_m > 3.0 * _CONTINUOUS_M)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((mask & ~jump).astype(np.uint8), connectivity=4)
+    if count < 2:
+        return mask
+    chosen = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    if seed is not None and labels[seed[1], seed[0]] > 0:
+        chosen = int(labels[seed[1], seed[0]])
+    return np.asarray(labels == chosen)

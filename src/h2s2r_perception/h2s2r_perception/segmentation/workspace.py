@@ -1,0 +1,81 @@
+"""Where the object may be when nobody points at it: what stands on the table inside a box of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_perception.object_model import ObjectModel
+from h2s2r_perception.object_pose.image_points import Crop, FloatArray
+
+_ABOVE_TABLE_M = 0.008
+_CONTINUOUS_M = 0.012
+_SMALLEST_PX = 60
+_LARGEST_SHARE = 1.3
+"""A part wider than this many object diameters is something else."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A box aligned with the world's axes, standing on the table."""
+
+    lower_m: tuple[float, float]
+    """Smallest x and y."""
+    upper_m: tuple[float, float]
+    """Largest x and y."""
+    table_height_m: float
+    """World z of the table's upper face."""
+    height_m: float = 0.35
+    """How far above the table the object may be."""
+
+
+def propose_masks(
+    rgb: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    camera_matrix: FloatArray,
+    T_world_camera: FloatArray,
+    workspace: Workspace,
+    model: ObjectModel,
+) -> list[NDArray[np.bool_]]:
+    """Masks `(H, W)` of things that may be the object, the most likely first; empty if there are none.
+
+    Parts are separated where depth jumps, dropped when too large, and ordered by how alike their colours
+    are to the model's (hue and saturation only, since the light is not the scanner's).
+    """
+    points = Crop(0, 0, rgb.shape[1], rgb.shape[0], 1).rays(camera_matrix) * depth_m[..., None]
+    world = points @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
+    height = world[..., 2] - workspace.table_height_m
+    inside = (depth_m > 0) & (height > _ABOVE_TABLE_M) & (height < workspace.height_m)
+    inside &= np.all((world[..., :2] > workspace.lower_m) & (world[..., :2] < workspace.upper_m), axis=-1)
+    scored = []
+    for mask in _parts(inside, depth_m):
+        spread = np.ptp(np.quantile(world[mask], [0.02, 0.98], axis=0), axis=0)
+        if np.linalg.norm(spread) <= _LARGEST_SHARE * model.diameter:
+            scored.append((_likeness(rgb[mask], model) * np.sqrt(mask.sum()), mask))
+    return [mask for _, mask in sorted(scored, key=lambda item: -item[0])]
+
+
+def _parts(inside: NDArray[np.bool_], depth_m: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
+    """Connected parts of a mask, cut where depth jumps."""
+    depth = np.where(inside, depth_m, 0.0).astype(np.float32)
+    jump = cv2.dilate(depth, np.ones((3, 3), np.uint8)) - depth > _CONTINUOUS_M
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((inside & ~jump).astype(np.uint8), connectivity=4)
+    return [labels == index for index in range(1, count) if stats[index, cv2.CC_STAT_AREA] >= _SMALLEST_PX]
+
+
+def _likeness(rgb: NDArray[np.uint8], model: ObjectModel) -> float:
+    """Bhattacharyya coefficient in [0, 1] of the a-b histograms of pixels `(P, 3)` and model; 1 if it has none."""
+    if model.colours is None:
+        return 1.0
+    measured, known = _histogram(rgb), _histogram(model.colours)
+    return float(np.sqrt(measured * known).sum())
+
+
+def _histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    lab = cv2.cvtColor(np.ascontiguousarray(rgb[None]), cv2.COLOR_RGB2LAB)
+    counts = cv2.calcHist([lab], [1, 2], None, [32, 32], [0, 256, 0, 256])
+    smooth = cv2.GaussianBlur(counts, (3, 3), 0).astype(np.float64)
+    return np.asarray(smooth / max(smooth.sum(), 1e-9))
