@@ -10,8 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
-from h2s2r_sim.demonstrator.hand_mesh import FOREARM_DIRECTION, FOREARM_SKIN_M, SkinMesh, build_skin
+from h2s2r_sim.demonstrator.hand_mesh import SkinMesh, build_skin
 from h2s2r_sim.demonstrator.hand_model import BONE_COUNT, FINGERS, MODEL, HandPosture, bone_frames
+from h2s2r_sim.demonstrator.sleeve import sleeve_mesh
 
 Array = npt.NDArray[np.float64]
 
@@ -22,7 +23,6 @@ _SKIN_RGB = np.array([224.0, 172.0, 138.0])
 _CREASE_RGB = np.array([176.0, 116.0, 88.0])
 _NAIL_RGB = np.array([240.0, 198.0, 184.0])
 _SLEEVE_RGBA = (0.27, 0.34, 0.47, 1.0)
-_SLEEVE_LENGTH_M = 0.42
 
 
 def add_hand(spec: mujoco.MjSpec, bind_posture: HandPosture) -> None:
@@ -42,7 +42,7 @@ def add_hand(spec: mujoco.MjSpec, bind_posture: HandPosture) -> None:
     for index in range(1, 5):
         base = np.array(MODEL[index].base)
         _add_flesh(bodies[0], f"palm_{index}", 0.2 * base, base, 0.013)
-    _add_sleeve(bodies[0])
+    _add_sleeve(spec, bodies[0])
     _add_skin(spec, build_skin(bind_posture), frames)
 
 
@@ -65,21 +65,18 @@ def _add_flesh(body: Any, name: str, first: Array, second: Array, radius: float)
     )
 
 
-def _add_sleeve(wrist: Any) -> None:
-    """Cuff and forearm: a row of overlapping capsules that widen towards the elbow; only seen."""
-    parts = 12
-    for part in range(parts):
-        start = FOREARM_SKIN_M - 0.03 + part * _SLEEVE_LENGTH_M / parts
-        stop = start + _SLEEVE_LENGTH_M / parts
-        wrist.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_CYLINDER if part == 0 else mujoco.mjtGeom.mjGEOM_CAPSULE,
-            fromto=[*(start * FOREARM_DIRECTION).tolist(), *(stop * FOREARM_DIRECTION).tolist()],
-            size=[0.040 + 0.0016 * part, 0.0, 0.0],
-            contype=0,
-            conaffinity=0,
-            group=2,
-            rgba=list(_SLEEVE_RGBA),
-        )
+def _add_sleeve(spec: mujoco.MjSpec, wrist: Any) -> None:
+    vertices, faces = sleeve_mesh()
+    mesh = spec.add_mesh(name="sleeve", inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)
+    mesh.uservert, mesh.userface = vertices.ravel(), faces.ravel()
+    wrist.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_MESH,
+        meshname="sleeve",
+        contype=0,
+        conaffinity=0,
+        group=2,
+        rgba=list(_SLEEVE_RGBA),
+    )
 
 
 def _add_skin(spec: mujoco.MjSpec, mesh: SkinMesh, frames: Array) -> None:

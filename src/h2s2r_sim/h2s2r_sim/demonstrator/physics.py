@@ -13,7 +13,7 @@ from h2s2r_perception.geometry import pose, quat_wxyz_from_rotation, rotation_fr
 from h2s2r_sim.demonstrator.hand_body import FLESH_PREFIX, add_hand, move_hand
 from h2s2r_sim.demonstrator.hand_model import bone_frames, joint_positions
 from h2s2r_sim.demonstrator.motion import PUSHING, HandMotion, MotionConfiguration
-from h2s2r_sim.scene import OBJECT_BODY, OBJECT_COLLISION, OBJECT_JOINT, add_object, add_scene, read_obj_vertices
+from h2s2r_sim.scene import OBJECT_COLLISION, OBJECT_JOINT, add_object, add_scene, read_obj_vertices
 from h2s2r_sim.task import Task
 
 Array = npt.NDArray[np.float64]

@@ -99,6 +99,6 @@ class RgbdSensor:
         return smaller
 
     def _gradient(self, depth_m: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        z_u = cv2.Sobel(depth_m, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-        z_v = cv2.Sobel(depth_m, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+        z_u: npt.NDArray[np.float32] = cv2.Sobel(depth_m, cv2.CV_32F, 1, 0, ksize=1, scale=0.5).astype(np.float32)
+        z_v: npt.NDArray[np.float32] = cv2.Sobel(depth_m, cv2.CV_32F, 0, 1, ksize=1, scale=0.5).astype(np.float32)
         return z_u, z_v
