@@ -80,7 +80,6 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
                 DEPTH_TOPIC,
                 CAMERA_INFO_TOPIC,
                 "/joint_states",
-                "/robot_description",
                 "/simulation/object_pose",
             ),
             services=("/simulation/reset",),

@@ -13,6 +13,8 @@ from launch_ros.actions import Node
 
 from h2s2r_bringup.node_table import GraphSettings, nodes_of
 from h2s2r_bringup.up import fastdds_profile
+from h2s2r_retarget.embodiment import load_embodiment
+from h2s2r_sim.task import load_task
 from launch import LaunchDescription
 
 ARGUMENTS = (
@@ -26,7 +28,7 @@ ARGUMENTS = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The launch description: arguments, shared-memory transport, the nodes of the table, RViz on request."""
+    """Arguments, shared-memory transport, the nodes of the table; RViz with the robot's model on request."""
     rviz_config = str(Path(get_package_share_directory("h2s2r_bringup")) / "rviz" / "simulated.rviz")
     return LaunchDescription(
         [
@@ -35,6 +37,7 @@ def generate_launch_description() -> LaunchDescription:
             SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", str(fastdds_profile())),
             SetEnvironmentVariable("OMP_NUM_THREADS", "1"),
             OpaqueFunction(function=_nodes),
+            OpaqueFunction(function=_robot_model, condition=IfCondition(LaunchConfiguration("rviz"))),
             Node(
                 package="rviz2",
                 executable="rviz2",
@@ -44,6 +47,18 @@ def generate_launch_description() -> LaunchDescription:
             ),
         ]
     )
+
+
+def _robot_model(context):
+    # What RViz needs to draw the robot and poses in one frame: its links' transforms, and where its base stands.
+    task = load_task(LaunchConfiguration("task").perform(context))
+    embodiment = load_embodiment(task.embodiment)
+    base = ["--frame-id", "world", "--child-frame-id", embodiment.base_frame]
+    description = {"robot_description": Path(embodiment.urdf).read_text(encoding="utf-8"), "use_sim_time": True}
+    return [
+        Node(package="robot_state_publisher", executable="robot_state_publisher", parameters=[description]),
+        Node(package="tf2_ros", executable="static_transform_publisher", arguments=base),
+    ]
 
 
 def _nodes(context):

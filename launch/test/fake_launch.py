@@ -60,8 +60,11 @@ def evaluate(actions, **arguments):
     context = Context({**declared, **arguments})
     nodes = []
     for action in actions:
+        condition = action.kwargs.get("condition")
+        if condition is not None and context.values[condition.name] != "true":
+            continue
         if action.kind == "OpaqueFunction":
             nodes += action.kwargs["function"](context)
-        elif action.kind == "Node" and context.values[action.kwargs["condition"].name] == "true":
+        elif action.kind == "Node":
             nodes.append(action)
     return nodes

@@ -66,10 +66,13 @@ def test_rviz_starts_only_on_request_with_the_graphs_file(path, fake_launch, tmp
     actions = load(path).generate_launch_description()
     arguments = {"run_folder": str(tmp_path), "output_folder": str(tmp_path / "out")}
     without = fake_launch.evaluate(actions, **arguments)
-    with_rviz = fake_launch.evaluate(actions, rviz="true", **arguments)
-    (rviz,) = [node for node in with_rviz if node not in without]
+    added = [node for node in fake_launch.evaluate(actions, rviz="true", **arguments) if node not in without]
+    model, base, rviz = added
     assert Path(rviz.kwargs["arguments"][1]) == LAUNCH / "rviz" / f"{graph_of(path)}.rviz"
     assert Path(rviz.kwargs["arguments"][1]).is_file()
+    description = ElementTree.fromstring(model.kwargs["parameters"][0]["robot_description"])
+    links = {link.get("name") for link in description.iter("link")}
+    assert base.kwargs["arguments"][1] == "world" and base.kwargs["arguments"][3] in links
 
 
 @pytest.mark.parametrize("path", LAUNCH_FILES, ids=graph_of)
@@ -91,7 +94,7 @@ def test_a_launch_file_names_no_node_of_its_own(path):
         for keyword in call.keywords
         if keyword.arg == "package" and isinstance(keyword.value, ast.Constant)
     ]
-    assert packages == ["rviz2"]
+    assert set(packages) == {"robot_state_publisher", "tf2_ros", "rviz2"}
 
 
 def rviz_topics(value):
@@ -111,7 +114,8 @@ def test_rviz_shows_topics_that_the_graph_publishes(graph, tmp_path):
     configuration = yaml.safe_load((LAUNCH / "rviz" / f"{graph}.rviz").read_text())
     shown = set(rviz_topics(configuration))
     assert shown >= {"/object_pose", "/goal_pose"}
-    assert shown <= topics_of(nodes_of(graph, GraphSettings(tmp_path, "snackbox_push", tmp_path)))
+    published = topics_of(nodes_of(graph, GraphSettings(tmp_path, "snackbox_push", tmp_path)))
+    assert shown <= published | {"/robot_description"}  # that one comes from robot_state_publisher
     manager = configuration["Visualization Manager"]
     assert manager["Global Options"]["Fixed Frame"] == "world"
     assert all(display["Class"].startswith("rviz_") for display in manager["Displays"])
