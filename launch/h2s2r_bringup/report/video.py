@@ -10,9 +10,9 @@ from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
 
-WIDTH_PX = 480
-"""Three videos stand side by side; more pixels would only make the page heavier."""
-QUALITY = 29
+WIDTH_PX = 640
+"""Three videos stand side by side; more pixels than the recording has would only make the page heavier."""
+QUALITY = 26
 """x264's constant rate factor: higher is smaller."""
 
 

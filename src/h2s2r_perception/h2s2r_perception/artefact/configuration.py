@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,9 +101,11 @@ def _as_float(value: Any) -> Any:
 
 
 def _all_fields(kind: Any) -> list[str]:
+    hints = typing.get_type_hints(kind)
     names: list[str] = []
     for field in dataclasses.fields(kind):
         names.append(field.name)
-        if dataclasses.is_dataclass(field.default_factory) and isinstance(field.default_factory, type):
-            names += _all_fields(field.default_factory)
+        for part in (hints[field.name], *typing.get_args(hints[field.name])):
+            if dataclasses.is_dataclass(part):
+                names += _all_fields(part)
     return names
