@@ -1,4 +1,4 @@
-"""Wonik Allegro V4, right hand, on the published bracket.
+"""Wonik Allegro V4, right hand, on an angled bracket.
 
 Joint origins, axes, position and velocity limits and masses: the manufacturer's right-hand URDF as distributed
 with example-robot-data (which the tests compare with). Its inertia tensors are not physically possible for the
@@ -104,7 +104,7 @@ def _thumb() -> tuple[tuple[Link, ...], tuple[Joint, ...]]:
 
 
 _PALM = Box((-0.0093, 0.0, -0.0475), (0.0408, 0.113, 0.095))
-_BRACKET = Shape(Capsule((-0.066, 0.02, -0.01), (-0.028, 0.005, -0.03), 0.026), "bracket_grey")
+_BRACKET = Shape(Capsule((-0.0639, 0.0, -0.079), (-0.0266, 0.0, -0.0575), 0.026), "bracket_grey")
 
 _INDEX, _MIDDLE, _RING = (
     _finger(0, 0.0435, -0.001542, -0.08726646255),
@@ -122,9 +122,10 @@ LINKS = (
 )
 
 JOINTS = (
-    # The bracket of the published system turns the hand by a right angle: the palm faces along the flange axis.
-    # (In line with the flange, a sideways push in front of the base would fold the elbow past the limit of A4.)
-    Joint("allegro_mount", "lbr_link_ee", "palm_link", (0.008219, -0.02063, 0.08086), (0.0, -pi / 2, pi / 4)),
+    # An angled bracket: the palm's normal is 30 deg from the flange axis, whose line meets the middle of the palm
+    # 75 mm from the flange. The published system's bracket has the normal along the flange axis (xyz 0.008219
+    # -0.02063 0.08086, rpy 0 -pi/2 pi/4); with it, poses from which the bundled box can be pushed are out of reach.
+    Joint("allegro_mount", "lbr_link_ee", "palm_link", (-0.0258, -0.0258, 0.106804), (0.0, -pi / 3, pi / 4)),
     *_INDEX[1],
     *_MIDDLE[1],
     *_RING[1],
