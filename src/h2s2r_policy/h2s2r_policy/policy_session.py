@@ -109,7 +109,8 @@ class PolicySession:
         self._runner.reset(joint_position, T)
         observation = self._runner.observe(Measurement(joint_position, np.zeros_like(joint_position), T, T))
         self._runner.act(self._policy.step(observation))
-        self._solve(T[0] @ np.linalg.inv(self._start_pose.T_object_palm))
+        T_world_palm = self._kinematics.forward(joint_position).T_world_palm[0]
+        self._solve(T_world_palm @ np.linalg.inv(self._start_pose.T_object_palm))
 
     def start(self) -> None:
         """Begin: recover the guard, find the start pose for the object as it lies, approach it.
