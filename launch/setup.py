@@ -1,6 +1,6 @@
 """Installs the package for colcon (ament index, lib/<package> executables) and for pip."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -27,8 +27,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        (f"share/{PACKAGE}/launch", glob("launch/*.launch.py")),
-        (f"share/{PACKAGE}/rviz", glob("rviz/*.rviz")),
+        (f"share/{PACKAGE}/launch", [str(path) for path in Path("launch").glob("*.launch.py")]),
+        (f"share/{PACKAGE}/rviz", [str(path) for path in Path("rviz").glob("*.rviz")]),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
