@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from h2s2r_bringup.pipeline import Outcome
+from h2s2r_bringup.pipeline import Outcome, Stage, run_pipeline
+from h2s2r_bringup.run_folder import is_imported, only_writer
+
+if TYPE_CHECKING:
+    from h2s2r_bringup.commands.options import TaskSelection
+
+TRIALS = 10
 
 HEADLINES = (
     "object_translation_mm_p50",
@@ -18,6 +25,42 @@ HEADLINES = (
     "latency_ms_p50",
 )
 """The figures worth a line on the terminal; `h2s2r report --json` prints all."""
+
+
+def run_demo(selection: TaskSelection, *, force: bool = False) -> None:
+    """Run every stage that is not up to date, then say what came out.
+
+    Args:
+        selection: The task and its run folder.
+        force: Run every stage, up to date or not; training begins afresh.
+    """
+    from h2s2r_bringup.report import gather
+
+    with only_writer(selection.run):
+        outcomes = run_pipeline(demo_stages(selection, afresh=force), force=force)
+        figures = gather(selection.run)
+    print("\n".join(summary_lines(outcomes, figures.values, selection.run.report)), flush=True)
+
+
+def demo_stages(selection: TaskSelection, *, afresh: bool = False) -> Iterator[Stage]:
+    """The stages in order, each made when its turn comes: a later one may need what an earlier one wrote.
+
+    Args:
+        selection: The task and its run folder.
+        afresh: Throw training's checkpoint away instead of going on from it.
+    """
+    from h2s2r_bringup import stages
+    from h2s2r_bringup.commands.evaluate import EPISODES
+
+    task, run = selection.load(), selection.run
+    if not is_imported(run):
+        yield stages.demonstrate_stage(task, run)
+    yield stages.perceive_stage(task, stages.PerceptionInput(run.recording), run.demonstration)
+    yield stages.retarget_stage(task, run)
+    yield stages.train_stage(task, run, profile="quick", resume=not afresh)
+    yield stages.evaluate_stage(task, run, episodes=EPISODES)
+    yield stages.deploy_stage(selection.name_or_file, run, trials=TRIALS)
+    yield stages.report_stage(run)
 
 
 def summary_lines(outcomes: Sequence[Outcome], figures: Mapping[str, float], report: Path) -> list[str]:

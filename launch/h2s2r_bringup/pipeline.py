@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,6 @@ def run_stage(stage: Stage, *, force: bool = False) -> Outcome:
     return Outcome(stage, skipped=False, seconds=time.monotonic() - started)
 
 
-def run_pipeline(stages: Sequence[Stage], *, force: bool = False) -> list[Outcome]:
+def run_pipeline(stages: Iterable[Stage], *, force: bool = False) -> list[Outcome]:
     """Run the stages in order; the first error ends the run and leaves every finished artefact."""
     return [run_stage(stage, force=force) for stage in stages]

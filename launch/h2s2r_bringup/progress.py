@@ -65,6 +65,13 @@ class StageProgress:
         elif time.monotonic() - self._last_line >= PLAIN_INTERVAL_S:
             self._line(f"{100.0 * fraction:3.0f} % {note}".rstrip())
 
+    def say(self, text: str) -> None:
+        """Show a line that stays, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            self._line(text)
+
     def _line(self, text: str) -> None:
         self._last_line = time.monotonic()
         print(f"{self.title}: {text}", file=self._stream, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,21 @@ class RunFolder:
     def report(self) -> Path:
         """The HTML page."""
         return self.path / "report.html"
+
+
+def is_imported(run: RunFolder) -> bool:
+    """Whether the recording came from a camera or from others, not from `h2s2r demonstrate`.
+
+    Such a recording is never replaced by a rendered one, and has no ground truth.
+    """
+    meta = run.recording / "meta.json"
+    if not meta.is_file():
+        return False
+    try:
+        configuration = json.loads(meta.read_text(encoding="utf-8")).get("configuration") or {}
+    except (ValueError, AttributeError):  # broken; the stage that reads it says so in words
+        return True
+    return "demonstrator" not in configuration
 
 
 @contextlib.contextmanager

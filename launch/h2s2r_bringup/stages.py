@@ -68,6 +68,52 @@ def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Pat
     return Stage("perceive", "Perceiving object and hand", output, current, make)
 
 
+def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> Stage:
+    """Trials through the ROS graph with a simulated robot and camera.
+
+    Args:
+        task: Name or file of the task, as the nodes load it themselves.
+        run: Where the artefacts lie.
+        trials: How many.
+        seed: Start poses and randomisation follow from it.
+    """
+    from h2s2r_bringup.deployment import DeploymentConfiguration, up_to_date
+    from h2s2r_bringup.deployment import run as run_trials
+
+    configuration = DeploymentConfiguration(task, trials, seed)
+
+    def make(progress: StageProgress) -> None:
+        code = run_trials(
+            run.path, task, trials, seed=seed, progress=lambda done, _: progress.update(done), report=progress.say
+        )
+        _end_with(code)
+
+    return Stage("up simulated", "Deploying", run.deployment, lambda: up_to_date(run.path, configuration), make)
+
+
+def run_graph(graph: str, task: str, run: RunFolder, *, seed: int = 0) -> int:
+    """Start a graph and leave it running until Ctrl-C; nothing is kept but logs.
+
+    Returns:
+        The graph's exit code.
+    """
+    from h2s2r_bringup.node_table import GraphSettings
+    from h2s2r_bringup.up import up
+
+    require_run(run)
+    return up(graph, GraphSettings(run.path, task, run.path / "log" / graph, seed=seed))
+
+
+def _end_with(code: int) -> None:
+    """Turn a graph's exit code into ours; the graph has already said in words what happened."""
+    from h2s2r_bringup.up import EXIT_INTERRUPTED
+
+    if code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if code:
+        raise SystemExit(code)
+
+
 def configured(kind: type[T], file: Path | None) -> T:
     """The stage's configuration: its defaults, or a YAML file over them."""
     from h2s2r_perception.artefact import load_configuration

@@ -30,10 +30,10 @@ def _poses():
     return T
 
 
-def _write_recording(run):
+def _write_recording(run, configuration):
     K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
     with RecordingWriter.create(
-        run.recording, camera_matrix=K, T_world_camera=np.eye(4), camera_name="test"
+        run.recording, camera_matrix=K, T_world_camera=np.eye(4), camera_name="test", configuration=configuration
     ) as recording:
         for index in range(FRAMES):
             rgb = np.full((48, 64, 3), 40, np.uint8)
@@ -74,7 +74,7 @@ def _write_results(run):
 @pytest.fixture
 def run(tmp_path):
     folder = RunFolder(tmp_path / "snackbox_push")
-    _write_recording(folder)
+    _write_recording(folder, {"demonstrator": {"seed": 0}})
     _write_demonstration(folder)
     _write_results(folder)
     return folder
@@ -88,6 +88,12 @@ def test_figures_are_measured_against_the_truth_and_flat(run):
     assert flat["success_policy_lo"] < flat["success_policy"] < flat["success_policy_hi"]
     assert "missing" not in flat
     assert all(isinstance(value, int | float) for value in flat.values())
+
+
+def test_an_imported_recording_has_no_truth_to_compare_with(run):
+    _write_recording(run, {"frame_rate_hz": 30.0})
+    assert gather(run).missing["object_translation_mm_p50"] == figures.MAKES_PERCEPTION
+    assert sources.object_path(run).truth is None
 
 
 def test_every_missing_figure_names_the_command_that_makes_it(tmp_path, capsys):

@@ -7,14 +7,23 @@ import click
 from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
 
 
+def _graphs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from h2s2r_bringup.node_table import GRAPHS
+
+    return [name for name in GRAPHS if name.startswith(incomplete)]
+
+
 @click.command("up")
-@click.argument("graph", type=click.Choice(["simulated"]))
+@click.argument("graph", shell_complete=_graphs)
 @click.option("--trials", type=click.IntRange(min=0), default=0, show_default=True, help="0: run until stopped.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Start poses and randomisation follow from it.")
 @force_option
 @task_options
 def command(selection: TaskSelection, graph: str, trials: int, seed: int, force: bool) -> int:
     """Start the nodes of a graph, each as its own process, and bring them down together.
+
+    GRAPH is a row of the node table: simulated (the robot and its camera are simulated, every other node
+    is the one that meets the real robot).
 
     In: policy/, demonstration/, retargeting/ and the recording's camera calibration. Out: with --trials,
     deployment/ with success, latencies of every hop and a video; without, a running graph to look at with
@@ -30,7 +39,7 @@ def command(selection: TaskSelection, graph: str, trials: int, seed: int, force:
     from h2s2r_bringup.stages import deploy_stage, run_graph
 
     with only_writer(selection.run):
-        if not trials:
+        if not trials or graph != "simulated":  # only a simulation can put the object back for the next trial
             return run_graph(graph, selection.name_or_file, selection.run, seed=seed)
         run_stage(deploy_stage(selection.name_or_file, selection.run, trials=trials, seed=seed), force=force)
     return 0
