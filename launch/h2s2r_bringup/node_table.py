@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_sim.task import load_task
 
 ParameterValue = bool | int | float | str | list[float]
 
@@ -59,8 +60,12 @@ CAMERA_INFO_TOPIC = "/camera/camera/color/camera_info"
 
 
 def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
-    """Simulated deployment: the robot and its camera are simulated, every other node is the real one."""
+    """Simulated deployment: the robot and its camera are simulated, every other node is the real one.
+
+    No node uses simulated time: all decide by the stamps of their messages.
+    """
     run = settings.run_folder
+    task = load_task(settings.task)
     return (
         NodeSpec(
             name="simulated_robot",
@@ -89,7 +94,12 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             package="h2s2r_perception",
             executable="object_pose",
             module="h2s2r_perception.nodes.object_pose",
-            parameters={"run_folder": str(run), "use_sim_time": True},
+            parameters={
+                "mesh": str(task.object.mesh),
+                "symmetry": task.object.symmetry,
+                "recording": str(run / "recording"),
+                "table_height_m": task.scene.table_height_m,
+            },
             publishes=("/object_pose",),
             services=("/object_pose/reset",),
         ),
@@ -98,7 +108,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             package="h2s2r_policy",
             executable="goal",
             module="h2s2r_policy.nodes.goal",
-            parameters={"run_folder": str(run), "use_sim_time": True},
+            parameters={"run_folder": str(run)},
             publishes=("/goal_pose",),
             services=("/goal/start",),
         ),
@@ -107,7 +117,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             package="h2s2r_policy",
             executable="policy",
             module="h2s2r_policy.nodes.policy",
-            parameters={"run_folder": str(run), "use_sim_time": True},
+            parameters={"run_folder": str(run)},
             publishes=("/joint_target",),
             services=("/policy/start", "/policy/hold"),
         ),
@@ -116,7 +126,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             package="h2s2r_policy",
             executable="controller",
             module="h2s2r_policy.nodes.controller",
-            parameters={"run_folder": str(run), "use_sim_time": True},
+            parameters={"run_folder": str(run)},
             publishes=("/joint_command", "/joint_command/image"),
             services=("/controller/reset",),
         ),

@@ -43,7 +43,9 @@ def test_settings_reach_the_nodes(nodes, tmp_path):
     by_name = {spec.name: spec.parameters for spec in nodes}
     assert by_name["trial_runner"]["trials"] == 3
     assert by_name["simulated_robot"]["seed"] == 5
-    assert all(parameters["run_folder"] == str(tmp_path / "run") for parameters in by_name.values())
+    assert by_name["object_pose"]["recording"] == str(tmp_path / "run" / "recording")
+    others = [parameters for name, parameters in by_name.items() if name != "object_pose"]
+    assert all(parameters["run_folder"] == str(tmp_path / "run") for parameters in others)
 
 
 def test_topics_and_services_are_those_of_the_architecture_document(nodes):
@@ -51,6 +53,12 @@ def test_topics_and_services_are_those_of_the_architecture_document(nodes):
     named = set(re.findall(r"`(/[a-z_/]+)`", document))
     used = topics_of(nodes) | {service for spec in nodes for service in spec.services}
     assert used <= named
+
+
+def test_the_tracker_is_told_the_tasks_object_and_table(nodes):
+    (parameters,) = [spec.parameters for spec in nodes if spec.name == "object_pose"]
+    assert Path(parameters["mesh"]).is_file() and parameters["symmetry"] == "none"
+    assert parameters["table_height_m"] == pytest.approx(0.155)
 
 
 def test_an_unknown_graph_is_refused_with_the_known_ones(tmp_path):

@@ -86,8 +86,9 @@ class TrialRunner(Node):
         watch = self._new_watch()
         try:
             self._prepare()
-            self._watch = watch
+            # The goal still stands where the last trial ended. The policy starts it again when it has arrived.
             self._call("/goal/start")
+            self._watch = watch
             self._call("/policy/start")
             reason = self._wait_for_end(watch)
         except TrialFailedError as failure:
