@@ -121,6 +121,8 @@ class SignedDistanceTracker:
         if view is None:
             return self._bad(rgb)
         T, mine = self._solve(view, T_start)
+        if not np.all(np.isfinite(T)):
+            return self._bad(rgb)
         surface = visible_surface(self._model, T, self._K, view.crop, _BORDER_PX)
         score = confidence(surface, view.depth_m, view.colour_matches)
         if score < _GOOD:

@@ -128,7 +128,7 @@ def _grabcut(
 ) -> NDArray[np.bool_]:
     """Colour segmentation on a small crop: outside the box and the table are background for sure."""
     x0, y0, x1, y1 = _grown(box, rgb.shape, _BORDER_SHARE)
-    label = np.full(rgb.shape[:2], cv2.GC_BGD, dtype=np.uint8)
+    label: NDArray[np.uint8] = np.full(rgb.shape[:2], cv2.GC_BGD, dtype=np.uint8)
     inside = label[box[1] : box[3], box[0] : box[2]]
     inside[:] = cv2.GC_PR_FGD
     known = depth_m > 0

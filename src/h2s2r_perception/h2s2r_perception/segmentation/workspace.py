@@ -16,6 +16,11 @@ _CONTINUOUS_M = 0.012
 _SMALLEST_PX = 60
 _LARGEST_SHARE = 1.3
 """A part wider than this many object diameters is something else."""
+_BIN = 8
+"""Width of a histogram's bin in Lab levels."""
+_SMALLEST_LIKENESS, _SMALLEST_DENSITY = 0.3, 0.002
+_RARER = 0.25
+"""A colour this much rarer on the model than in the workspace is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,10 @@ def propose_masks(
 ) -> list[NDArray[np.bool_]]:
     """Masks `(H, W)` of things that may be the object, the most likely first; empty if there are none.
 
-    Parts are separated where depth jumps, dropped when too large, and ordered by how alike their colours
-    are to the model's (hue and saturation only, since the light is not the scanner's).
+    What stands on the table is cut where depth jumps, with and without what has a colour foreign to the
+    model: a hand that touches the object, or a wall it lies against, would otherwise belong to it. Parts
+    that are too large or of other colours are dropped; the rest is ordered by likeness and size. Colours
+    are compared by hue and saturation only, since the light is not the scanner's.
     """
     points = Crop(0, 0, rgb.shape[1], rgb.shape[0], 1).rays(camera_matrix) * depth_m[..., None]
     world = points @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
@@ -51,10 +58,11 @@ def propose_masks(
     inside = (depth_m > 0) & (height > _ABOVE_TABLE_M) & (height < workspace.height_m)
     inside &= np.all((world[..., :2] > workspace.lower_m) & (world[..., :2] < workspace.upper_m), axis=-1)
     scored = []
-    for mask in _parts(inside, depth_m):
+    for mask in _parts(inside & _own_colours(rgb, inside, model), depth_m) + _parts(inside, depth_m):
         spread = np.ptp(np.quantile(world[mask], [0.02, 0.98], axis=0), axis=0)
-        if np.linalg.norm(spread) <= _LARGEST_SHARE * model.diameter:
-            scored.append((_likeness(rgb[mask], model) * np.sqrt(mask.sum()), mask))
+        likeness = _likeness(rgb[mask], model)
+        if np.linalg.norm(spread) <= _LARGEST_SHARE * model.diameter and likeness > _SMALLEST_LIKENESS:
+            scored.append((likeness * np.sqrt(mask.sum()), mask))
     return [mask for _, mask in sorted(scored, key=lambda item: -item[0])]
 
 
@@ -66,16 +74,28 @@ def _parts(inside: NDArray[np.bool_], depth_m: NDArray[np.float32]) -> list[NDAr
     return [labels == index for index in range(1, count) if stats[index, cv2.CC_STAT_AREA] >= _SMALLEST_PX]
 
 
+def _own_colours(rgb: NDArray[np.uint8], inside: NDArray[np.bool_], model: ObjectModel) -> NDArray[np.bool_]:
+    """Pixels `(H, W)` whose hue and saturation are the model's, and no more frequent here than on it.
+
+    So the white of a label counts for little where a white wall stands beside it.
+    """
+    if model.colours is None or not inside.any():
+        return np.ones(rgb.shape[:2], dtype=bool)
+    on_model, here = _histogram(model.colours), _histogram(rgb[inside])
+    own = ((on_model > _SMALLEST_DENSITY) & (on_model > _RARER * here)).astype(np.uint8)
+    lab = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2LAB)
+    return np.asarray(own.astype(bool)[lab[..., 1] // _BIN, lab[..., 2] // _BIN])
+
+
 def _likeness(rgb: NDArray[np.uint8], model: ObjectModel) -> float:
     """Bhattacharyya coefficient in [0, 1] of the a-b histograms of pixels `(P, 3)` and model; 1 if it has none."""
     if model.colours is None:
         return 1.0
-    measured, known = _histogram(rgb), _histogram(model.colours)
-    return float(np.sqrt(measured * known).sum())
+    return float(np.sqrt(_histogram(rgb) * _histogram(model.colours)).sum())
 
 
 def _histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     lab = cv2.cvtColor(np.ascontiguousarray(rgb[None]), cv2.COLOR_RGB2LAB)
-    counts = cv2.calcHist([lab], [1, 2], None, [32, 32], [0, 256, 0, 256])
+    counts = cv2.calcHist([lab], [1, 2], None, [256 // _BIN, 256 // _BIN], [0, 256, 0, 256])
     smooth = cv2.GaussianBlur(counts, (3, 3), 0).astype(np.float64)
     return np.asarray(smooth / max(smooth.sum(), 1e-9))
