@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -71,13 +73,21 @@ def _write_results(run):
         np.savez(artefact.folder / "latency.npz", image_to_object_pose=samples, image_to_joint_command=2 * samples)
 
 
-@pytest.fixture
-def run(tmp_path):
-    folder = RunFolder(tmp_path / "snackbox_push")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run with every artefact and its page; not to be changed."""
+    folder = RunFolder(tmp_path_factory.mktemp("finished") / "snackbox_push")
     _write_recording(folder, {"demonstrator": {"seed": 0}})
     _write_demonstration(folder)
     _write_results(folder)
+    write_report(folder, "snackbox_push")
     return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy that a test may change."""
+    return RunFolder(Path(shutil.copytree(finished.path, tmp_path / "snackbox_push")))
 
 
 def test_figures_are_measured_against_the_truth_and_flat(run):
@@ -118,9 +128,8 @@ def test_without_a_run_the_report_says_how_to_get_one(tmp_path, capsys):
     assert "h2s2r demo" in capsys.readouterr().err
 
 
-def test_the_page_needs_nothing_outside_itself_and_shows_every_section(run):
-    write_report(run, "snackbox_push")
-    html = run.report.read_text()
+def test_the_page_needs_nothing_outside_itself_and_shows_every_section(finished):
+    html = finished.report.read_text()
     assert len(html) < 10e6
     references = re.findall(r'(?:src|href|xlink:href)="([^"]*)"|url\(([^)]*)\)', html)
     outside = [a or b for a, b in references if not (a or b).startswith(("#", "data:"))]
@@ -132,15 +141,12 @@ def test_the_page_needs_nothing_outside_itself_and_shows_every_section(run):
         assert text in html
 
 
-def test_ids_of_the_drawings_do_not_clash(run):
-    write_report(run, "snackbox_push")
-    ids = re.findall(r'\bid="([^"]+)"', run.report.read_text())
+def test_ids_of_the_drawings_do_not_clash(finished):
+    ids = re.findall(r'\bid="([^"]+)"', finished.report.read_text())
     assert len(ids) == len(set(ids))
 
 
 def test_the_page_is_made_again_only_when_an_artefact_changed(run):
-    assert not report_is_current(run)
-    write_report(run, "snackbox_push")
     assert report_is_current(run)
     with writing(run.retargeting, Schema("retargeting", 1)) as artefact:
         (artefact.folder / "more.txt").write_text("changed")
@@ -156,7 +162,6 @@ def test_an_empty_run_gives_a_page_that_says_what_to_run(tmp_path):
 
 
 def test_a_page_that_cannot_be_finished_leaves_the_old_one(run, monkeypatch):
-    write_report(run, "snackbox_push")
     before = run.report.read_bytes()
 
     def fail(*_):
@@ -168,8 +173,8 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(run, monkeypatch):
     assert run.report.read_bytes() == before
 
 
-def test_the_time_of_every_stage_is_shown_and_training_counts_what_was_spent(run):
-    seconds = sources.stage_seconds(run)
+def test_the_time_of_every_stage_is_shown_and_training_counts_what_was_spent(finished):
+    seconds = sources.stage_seconds(finished)
     assert list(seconds) == ["demonstrate", "perceive", "retarget", "train", "evaluate", "up simulated"]
     assert seconds["train"] == 18.0
     assert seconds["up simulated"] == 70.0
