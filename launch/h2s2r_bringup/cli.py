@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -76,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when all went well, 2 for unusable input (one line on standard error), 130 after Ctrl-C,
         1 for an error of ours, with its traceback.
     """
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        # Batches and processes are our parallelism; more threads only get in each other's way.
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         status = cli.main(args=None if arguments is None else list(arguments), prog_name="h2s2r", standalone_mode=False)
     except click.ClickException as error:

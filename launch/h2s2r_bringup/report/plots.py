@@ -25,7 +25,7 @@ INK = "#010203"
 BLUE, ORANGE, GREEN, GREY = "#3b82f6", "#f97316", "#10b981", "#8b95a5"
 """Mid tones: readable on white and on near-black."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
     "font.family": "sans-serif",
     "font.size": 9.5,
@@ -75,8 +75,8 @@ def object_path(tracked: FloatArray, truth: FloatArray | None, stamp_s: FloatArr
     if truth is not None:
         above.plot(100 * truth[:, 0, 3], 100 * truth[:, 1, 3], color=GREY, linewidth=5, alpha=0.5, label="truth")
     above.plot(100 * tracked[:, 0, 3], 100 * tracked[:, 1, 3], color=BLUE, label="tracked")
-    above.scatter(*(100 * tracked[0, :2, 3]), color=GREEN, s=28, zorder=3, label="start")
-    above.scatter(*(100 * tracked[-1, :2, 3]), color=ORANGE, s=28, zorder=3, label="end")
+    above.scatter(100 * tracked[0, 0, 3], 100 * tracked[0, 1, 3], color=GREEN, s=28, zorder=3, label="start")
+    above.scatter(100 * tracked[-1, 0, 3], 100 * tracked[-1, 1, 3], color=ORANGE, s=28, zorder=3, label="end")
     above.set(title="seen from above", xlabel="x [cm]", ylabel="y [cm]")
     above.set_aspect("equal", adjustable="datalim")
     above.legend(loc="best")
@@ -128,7 +128,7 @@ def latency(samples_ms: Mapping[str, FloatArray]) -> str:
     figure, axes = _figure(columns=columns, rows=rows, size=(8.6, 1.9 * rows))
     for axis, (name, values) in zip(axes, hops.items(), strict=False):
         top = max(float(np.percentile(values, 99.5)), 1e-3)
-        axis.hist(values, bins=np.linspace(0, top, 40), color=BLUE, alpha=0.75)
+        axis.hist(values, bins=np.linspace(0, top, 40).tolist(), color=BLUE, alpha=0.75)
         for percentile, colour in ((50, GREEN), (99, ORANGE)):
             at = float(np.percentile(values, percentile))
             axis.axvline(at, color=colour, linewidth=1.6, label=f"p{percentile} {at:.1f} ms")
