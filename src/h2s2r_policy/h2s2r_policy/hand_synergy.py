@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import NDArray
 
 Array = Any
 
@@ -17,7 +15,7 @@ class HandSynergy:
     """A linear map from S coordinates to H hand joints, and the range the policy may use.
 
     Attributes:
-        hand_joints: `(H,)` indices of the hand joints in the robot's joint order.
+        first_joint: Where the hand's joints begin in the robot's joint order; they are the last.
         mean: `(H,)` posture at coordinate zero [rad].
         basis: `(S, H)` joint motion per unit of each coordinate [rad].
         centre: `(S,)` coordinate at action 0.
@@ -26,7 +24,7 @@ class HandSynergy:
         upper: `(H,)`.
     """
 
-    hand_joints: NDArray[np.int64]
+    first_joint: int
     mean: Array
     basis: Array
     centre: Array
@@ -45,9 +43,8 @@ class HandSynergy:
         `compose` of both gives the hand's posture back.
         """
         xp = array_namespace(joint_position)
-        posture = joint_position[:, self.hand_joints] - self.mean
-        inverse = np.linalg.pinv(np.asarray(self.basis))
-        coordinate = _combine(posture, xp.asarray(inverse, dtype=joint_position.dtype))
+        posture = joint_position[:, self.first_joint :] - self.mean
+        coordinate = _combine(posture, xp.linalg.pinv(self.basis))
         coordinate = xp.clip(coordinate, self.centre - self.half_range, self.centre + self.half_range)
         return coordinate, posture - _combine(coordinate, self.basis)
 
@@ -61,9 +58,7 @@ class HandSynergy:
         """`joint_position (N, J)` with its hand joints replaced by the synergies' posture, inside the limits."""
         xp = array_namespace(joint_position, coordinate)
         posture = self.mean + _combine(coordinate, self.basis) + residual
-        whole = xp.asarray(joint_position, copy=True)
-        whole[:, self.hand_joints] = xp.clip(posture, self.lower, self.upper)
-        return whole
+        return xp.concat([joint_position[:, : self.first_joint], xp.clip(posture, self.lower, self.upper)], axis=-1)
 
 
 def _combine(weights: Array, rows: Array) -> Array:

@@ -60,8 +60,11 @@ class OnnxPolicy:
         """Actions `(N, A)` for observations `(N, D)`; N stays the same until `reset()`.
 
         Raises:
-            InputError: The network gave something that is not a number.
+            InputError: Something that is not a number went into the network or came out.
         """
+        if not np.isfinite(observation).all():
+            # The run time's activations turn a NaN into a plausible number; it must not get that far.
+            self._refuse("observation", "NaN or infinity", "finite numbers")
         rows = observation.shape[0]
         if self._fixed_batch and rows != 1:
             self._refuse("batch size", "1", f"a dynamic batch dimension, for {rows} rows at once")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device
 
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_policy.action import ActionConfiguration, ActionSpace
@@ -21,6 +22,10 @@ from h2s2r_policy.policy_runner import PolicyRunner
 from h2s2r_retarget.embodiment import Embodiment, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 
+Array = Any
+
+_NUMPY = np.zeros(0)
+
 
 def joint_limits(embodiment: Embodiment) -> JointLimits:
     """The embodiment's limits in the form controller and command guard share."""
@@ -28,27 +33,37 @@ def joint_limits(embodiment: Embodiment) -> JointLimits:
     return JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration)
 
 
-def hand_synergy(embodiment: Embodiment) -> HandSynergy:
-    """The embodiment's hand synergies."""
+def hand_synergy(embodiment: Embodiment, like: Array = _NUMPY) -> HandSynergy:
+    """The embodiment's hand synergies, as arrays of the library, precision and device of `like`."""
     hand = slice(embodiment.arm_dof, embodiment.dof)
     return HandSynergy(
-        hand_joints=np.arange(embodiment.arm_dof, embodiment.dof),
-        mean=embodiment.synergy_mean,
-        basis=embodiment.synergy_basis,
-        centre=embodiment.synergy_centre,
-        half_range=embodiment.synergy_half_range,
-        lower=embodiment.limits.lower[hand],
-        upper=embodiment.limits.upper[hand],
+        first_joint=embodiment.arm_dof,
+        mean=_as(embodiment.synergy_mean, like),
+        basis=_as(embodiment.synergy_basis, like),
+        centre=_as(embodiment.synergy_centre, like),
+        half_range=_as(embodiment.synergy_half_range, like),
+        lower=_as(embodiment.limits.lower[hand], like),
+        upper=_as(embodiment.limits.upper[hand], like),
     )
 
 
 def make_runner(
-    embodiment: Embodiment, symmetry: str, action_configuration: ActionConfiguration | None = None
+    embodiment: Embodiment,
+    symmetry: str,
+    action_configuration: ActionConfiguration | None = None,
+    like: Array = _NUMPY,
 ) -> PolicyRunner:
-    """The policy's border for this embodiment and an object of this symmetry (`none` or `yaw`)."""
-    anchors = object_anchors(symmetry)
+    """The policy's border for an embodiment and an object.
+
+    Args:
+        embodiment: The robot.
+        symmetry: Of the object, `none` or `yaw`.
+        action_configuration: Sizes of the steps.
+        like: An array of the library, precision and device the runner will be given; NumPy unless told.
+    """
+    anchors = _as(object_anchors(symmetry), like)
     kinematics = BatchedKinematics(embodiment)
-    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment), kinematics)
+    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment, like), kinematics)
     terms = observation_terms(
         joints=embodiment.dof, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
     )
@@ -138,6 +153,11 @@ def open_policy(folder: Path, embodiment: Embodiment | None = None) -> tuple[Pol
     )
     check(contract, here, source=folder)
     return PolicyBundle.load(folder), embodiment, runner
+
+
+def _as(values: Any, like: Array) -> Array:
+    # A copy: torch does not take the embodiment's read-only arrays.
+    return array_namespace(like).asarray(np.array(values), dtype=like.dtype, device=device(like))
 
 
 def _floats(values: Any) -> tuple[float, ...]:
