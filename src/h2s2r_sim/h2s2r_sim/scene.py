@@ -64,7 +64,7 @@ def add_object(spec: mujoco.MjSpec, task: Task, *, free: bool = True) -> Any:
 
     It has a textured mesh that is only seen (geom `object_visual`), one collision geom
     (`object_collision`: the mesh's bounding box or its convex hull, by `task.object.collision`), and
-    mass and inertia of a solid of uniform density: the collision shape's.
+    the mass of the task with the inertia of a solid box of the mesh's size.
 
     Args:
         spec: The model being built.
@@ -79,7 +79,8 @@ def add_object(spec: mujoco.MjSpec, task: Task, *, free: bool = True) -> Any:
     """
     mesh_name = _add_mesh(spec, task.object.mesh)
     vertices = read_obj_vertices(task.object.mesh)
-    half = np.abs(vertices).max(axis=0)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    half = (high - low) / 2
     body = spec.worldbody.add_body(name=OBJECT_BODY)
     if free:
         body.add_freejoint(name=OBJECT_JOINT)
@@ -93,7 +94,11 @@ def add_object(spec: mujoco.MjSpec, task: Task, *, free: bool = True) -> Any:
         mass=0.0,
     )
     visual.material = _object_material(spec, task.object.mesh)
-    shape: dict[str, Any] = {"type": mujoco.mjtGeom.mjGEOM_BOX, "size": half.tolist()}
+    shape: dict[str, Any] = {
+        "type": mujoco.mjtGeom.mjGEOM_BOX,
+        "size": half.tolist(),
+        "pos": ((low + high) / 2).tolist(),
+    }
     if task.object.collision == "hull":
         shape = {"type": mujoco.mjtGeom.mjGEOM_MESH, "meshname": mesh_name}
     body.add_geom(
@@ -152,10 +157,9 @@ def read_obj_vertices(mesh: Path) -> npt.NDArray[np.float64]:
 
 def _add_mesh(spec: mujoco.MjSpec, mesh: Path) -> str:
     read_obj_vertices(mesh)
-    name = mesh.stem
     # The inertia is explicit, so a mesh too thin for MuJoCo's volume integral must not stop the build.
-    spec.add_mesh(name=name, file=str(mesh), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
-    return name
+    spec.add_mesh(name=OBJECT_BODY, file=str(mesh), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
+    return OBJECT_BODY
 
 
 def _object_material(spec: mujoco.MjSpec, mesh: Path) -> str:

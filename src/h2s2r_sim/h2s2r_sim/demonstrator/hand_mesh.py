@@ -18,6 +18,7 @@ Array = npt.NDArray[np.float64]
 VOXEL_M = 0.0022
 BLEND_M = 0.005
 """Width of the smooth minimum."""
+_COARSE = 4
 _WEIGHT_WIDTH_M = 0.004
 """A vertex this much further from one bone than from another follows it e times less."""
 
@@ -63,7 +64,7 @@ def build_skin(bind_posture: HandPosture) -> SkinMesh:
     low, high = ends.min(axis=0) - 0.036, ends.max(axis=0) + 0.036
     axes = [np.arange(a, b, VOXEL_M) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    values = _distance(grid.reshape(-1, 3), joints).reshape(grid.shape[:3])
+    values = _grid_distance(grid, joints)
     vertices, faces = mcubes.marching_cubes(values, 0.0)
     vertices = vertices * VOXEL_M + low
     faces = faces.astype(np.int32)
@@ -73,6 +74,19 @@ def build_skin(bind_posture: HandPosture) -> SkinMesh:
     # In a crease the distance grows more slowly than the way along the normal.
     shade = np.clip(_distance(vertices + 0.008 * normals, joints) / 0.008, 0.0, 1.0)
     return SkinMesh(vertices, faces, _weights(vertices, joints), shade, _nails(vertices, normals, frames))
+
+
+def _grid_distance(grid: Array, joints: Array) -> Array:
+    """Distances on a grid `(X, Y, Z, 3)`: exact near the surface, elsewhere those of a coarser grid."""
+    coarse = grid[::_COARSE, ::_COARSE, ::_COARSE]
+    values = _distance(coarse.reshape(-1, 3), joints).reshape(coarse.shape[:3])
+    for axis in range(3):
+        values = np.repeat(values, _COARSE, axis=axis)
+    values = values[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
+    # A point is at most this far from the coarse point that stands for it.
+    near = np.abs(values) < 1.1 * np.sqrt(3.0) * (_COARSE - 1) * VOXEL_M
+    values[near] = _distance(grid[near], joints)
+    return values
 
 
 def _distance(points: Array, joints: Array) -> Array:

@@ -24,8 +24,7 @@ class PhysicsConfiguration:
     """How the motion is computed, and how exact it must be."""
 
     object_start_m: tuple[float, float] = (0.60, -0.15)
-    """x and y of the object's centre."""
-    object_yaw_rad: float = 0.0
+    """x and y of the object's origin; its axes start along those of the world."""
     timestep_s: float = 1.0 / 1500.0
     contact_time_constant_s: float = 0.002
     """A kinematic hand that moves at v sinks in by about 2 v times this: 0.7 mm at most."""
@@ -63,16 +62,13 @@ def simulate(task: Task, physics: PhysicsConfiguration, motion: MotionConfigurat
         InputError: A contact is deeper than `penetration_limit_m`.
     """
     model, data = _build(task, physics)
-    half = np.abs(read_obj_vertices(task.object.mesh)).max(axis=0)
-    x, y = physics.object_start_m
-    data.joint(OBJECT_JOINT).qpos[:] = [
-        *(x, y, task.scene.table_height_m + half[2]),
-        *(np.cos(physics.object_yaw_rad / 2), 0.0, 0.0, np.sin(physics.object_yaw_rad / 2)),
-    ]
+    low = read_obj_vertices(task.object.mesh).min(axis=0)
+    centre = (*physics.object_start_m, float(task.scene.table_height_m - low[2]))
+    data.joint(OBJECT_JOINT).qpos[:] = [*centre, 1.0, 0.0, 0.0, 0.0]
     hand = HandMotion(
         motion,
-        object_centre_m=(x, y, task.scene.table_height_m + half[2]),
-        object_face_y_m=y - half[1],
+        object_centre_m=centre,
+        object_face_y_m=float(centre[1] + low[1]),
         table_height_m=task.scene.table_height_m,
         push_m=motion.push_distance_m + physics.squeeze_m,
     )

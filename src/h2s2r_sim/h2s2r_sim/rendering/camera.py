@@ -75,7 +75,7 @@ class Camera:
             width: Columns.
             height: Rows; the principal point is the middle of the image.
         """
-        forward = np.subtract(target_m, position_m)
+        forward = np.subtract(target_m, position_m).astype(float)
         forward /= np.linalg.norm(forward)
         right = np.cross(forward, [0.0, 0.0, 1.0])
         right /= np.linalg.norm(right)
