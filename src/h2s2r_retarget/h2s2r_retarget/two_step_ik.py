@@ -116,10 +116,11 @@ class TwoStepSolver:
         found = solve_palm(self.kinematics, starts, targets)
         reached = (found.position_error_m < PALM_TOLERANCE_M) & (found.rotation_error_rad < PALM_TOLERANCE_RAD)
         if not reached.any():
+            best = found.position_error_m.min()
             raise InputError(
                 "retargeting",
                 "palm target",
-                found=f"{np.round(T_world_palm[:3, 3], 3).tolist()} m, best arm {found.position_error_m.min():.3f} m off",
+                found=f"{np.round(T_world_palm[:3, 3], 3).tolist()} m, which the arm misses by {best:.3f} m",
                 expected="a hand pose within the robot's reach",
                 remedy="check T_world_camera, or demonstrate nearer to the robot",
             )

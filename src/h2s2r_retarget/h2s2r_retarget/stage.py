@@ -1,0 +1,201 @@
+"""The retarget stage: a Demonstration and a robot in, a Retargeting out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h2s2r_perception.artefact import InputError, is_current, writing
+from h2s2r_perception.demonstration import Demonstration
+from h2s2r_perception.geometry import inverse
+from h2s2r_retarget.collision import CollisionWorld
+from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.hand_path import HandPath, hand_path
+from h2s2r_retarget.human_hand import fingertip_targets, palm_target
+from h2s2r_retarget.path import RobotPath, knots, solve_path, timed_path
+from h2s2r_retarget.retargeting import SCHEMA, Retargeting
+from h2s2r_retarget.two_step_ik import TwoStepSolution, TwoStepSolver
+
+PENETRATION_LIMIT_M = 0.001
+
+
+@dataclass(frozen=True)
+class RetargetConfiguration:
+    """How the stage works; the defaults fit 30 Hz recordings."""
+
+    minimum_hand_confidence: float = 0.3
+    """Frames below are interpolated."""
+    smoothing_s: float = 0.06
+    """Standard deviation of the Gaussian over the hand's joints."""
+    after_motion_s: float = 0.3
+    """The path goes on this long after the object stopped."""
+    arm_seeds: int = 64
+    every: int = 3
+    """Every so many frames are solved; in between the path is linear."""
+    velocity_share: float = 0.8
+    """Of the joints' velocity limits; beyond, time is stretched."""
+    rate_hz: float = 30.0
+    """Of the resulting path."""
+    seed: int = 0
+
+
+def stage_configuration(
+    embodiment: Embodiment, world: CollisionWorld, configuration: RetargetConfiguration
+) -> dict[str, Any]:
+    """What shaped the artefact, for its `meta.json` and for deciding whether it is up to date."""
+    shape = world.object
+    return {
+        "retarget": configuration,
+        "embodiment": embodiment.name,
+        "embodiment_sha256": embodiment.sha256,
+        "statics": world.statics,
+        "object": None
+        if shape is None
+        else {
+            "kind": shape.kind,
+            "vertices": len(shape.vertices),
+            "low_m": shape.vertices.min(axis=0),
+            "high_m": shape.vertices.max(axis=0),
+        },
+    }
+
+
+def retarget_is_current(
+    demonstration_folder: Path,
+    embodiment: Embodiment,
+    world: CollisionWorld,
+    output_folder: Path,
+    configuration: RetargetConfiguration = RetargetConfiguration(),
+) -> bool:
+    """Whether `retarget` with these arguments would make what is there already."""
+    return is_current(
+        output_folder,
+        SCHEMA,
+        inputs={"demonstration": demonstration_folder},
+        configuration=stage_configuration(embodiment, world, configuration),
+    )
+
+
+def retarget(
+    demonstration_folder: Path,
+    embodiment: Embodiment,
+    world: CollisionWorld,
+    output_folder: Path,
+    configuration: RetargetConfiguration = RetargetConfiguration(),
+) -> Retargeting:
+    """Make the Retargeting artefact.
+
+    Args:
+        demonstration_folder: A Demonstration.
+        embodiment: The robot.
+        world: Table, statics and the object's shape; the object's pose comes from the demonstration.
+        output_folder: Where the artefact appears.
+        configuration: See there.
+
+    Raises:
+        InputError: The demonstration is unusable, or the robot cannot take the hand's pose within 1 mm and
+            0.5 deg without entering the scene by more than 1 mm.
+    """
+    demonstration = Demonstration.load(demonstration_folder)
+    with writing(
+        output_folder,
+        SCHEMA,
+        inputs={"demonstration": demonstration_folder},
+        configuration=stage_configuration(embodiment, world, configuration),
+    ) as writer:
+        result = retargeted(demonstration, embodiment, world, configuration, source=demonstration_folder)
+        writer.quality.update(result.quality)
+        writer.fields.update(
+            embodiment=embodiment.name,
+            embodiment_sha256=embodiment.sha256,
+            joint_names=list(embodiment.joint_names),
+        )
+        result.save(writer.folder)
+    return Retargeting.load(output_folder)
+
+
+def retargeted(
+    demonstration: Demonstration,
+    embodiment: Embodiment,
+    world: CollisionWorld,
+    configuration: RetargetConfiguration = RetargetConfiguration(),
+    *,
+    source: Path | str = "demonstration",
+) -> Retargeting:
+    """`retarget` in memory; arguments and errors as there, `source` is named in errors."""
+    hand = hand_path(
+        demonstration,
+        minimum_confidence=configuration.minimum_hand_confidence,
+        smoothing_s=configuration.smoothing_s,
+        after_motion_s=configuration.after_motion_s,
+    )
+    solver = TwoStepSolver(embodiment, world, seed=configuration.seed)
+    joints, T_world_object = hand.hand_joints[0], hand.T_world_object[0]
+    start = solver.solve(
+        palm_target(joints),
+        fingertip_targets(joints, embodiment),
+        T_world_object,
+        arm_seeds=configuration.arm_seeds,
+    )
+    _demand_fit(source, start)
+    solutions = solve_path(solver, start, hand, every=configuration.every)
+    solved_s = hand.stamp_s[knots(hand, configuration.every)]
+    path = timed_path(
+        solver, solutions, solved_s, velocity_share=configuration.velocity_share, rate_hz=configuration.rate_hz
+    )
+    return Retargeting(
+        joint_position=start.joint_position,
+        T_object_palm=np.asarray(inverse(T_world_object)) @ start.T_world_palm,
+        path_joint_position=path.joint_position,
+        path_T_world_palm=path.T_world_palm,
+        path_stamp_s=path.stamp_s,
+        joint_names=embodiment.joint_names,
+        embodiment=embodiment.name,
+        embodiment_sha256=embodiment.sha256,
+        quality=_quality(embodiment, start, solutions, hand, path),
+    )
+
+
+def _demand_fit(source: Path | str, start: TwoStepSolution) -> None:
+    if start.reached and start.penetration_m <= PENETRATION_LIMIT_M:
+        return
+    raise InputError(
+        source,
+        "pre-manipulation hand pose",
+        found=f"palm {start.palm_error_m * 1e3:.1f} mm and {np.degrees(start.palm_error_rad):.2f} deg off, "
+        f"{start.penetration_m * 1e3:.1f} mm inside ({', '.join(start.touching) or 'nothing'})",
+        expected="at most 1 mm, 0.5 deg and 1 mm",
+        remedy="demonstrate from a pose with more room, or correct the scene in the task file",
+    )
+
+
+def _quality(
+    embodiment: Embodiment,
+    start: TwoStepSolution,
+    solutions: Sequence[TwoStepSolution],
+    hand: HandPath,
+    path: RobotPath,
+) -> dict[str, Any]:
+    tip_names = embodiment.human_fingertips
+    return {
+        "ik_palm_mm": start.palm_error_m * 1e3,
+        "ik_palm_deg": float(np.degrees(start.palm_error_rad)),
+        "ik_palm_target_shift_mm": float(np.linalg.norm(start.target_shift)) * 1e3,
+        "ik_fingertip_mm_mean": float(start.fingertip_error_m.mean()) * 1e3,
+        **{
+            f"ik_fingertip_mm_{name}": float(error) * 1e3
+            for name, error in zip(tip_names, start.fingertip_error_m, strict=True)
+        },
+        "ik_penetration_mm": start.penetration_m * 1e3,
+        "path_palm_mm_max": max(solution.palm_error_m for solution in solutions) * 1e3,
+        "path_palm_target_shift_mm_max": max(float(np.linalg.norm(s.target_shift)) for s in solutions) * 1e3,
+        "path_penetration_mm_max": max(solution.penetration_m for solution in solutions) * 1e3,
+        "path_frames": len(hand.stamp_s),
+        "path_frames_skipped": hand.frames_skipped,
+        "path_seconds": float(path.stamp_s[-1]),
+        "path_stretch": float(path.stamp_s[-1] / (hand.stamp_s[-1] - hand.stamp_s[0])),
+    }
