@@ -148,3 +148,20 @@ def pixel_rays():
 @pytest.fixture(scope="session")
 def scene(box_model) -> Scene:
     return Scene(box_model, T_WORLD_CAMERA)
+
+
+@pytest.fixture(scope="session")
+def at():
+    """`at(x, y, yaw)`: the box's pose in the world, lying on the table."""
+    return yaw_pose
+
+
+@pytest.fixture(scope="session")
+def camera_matrix():
+    return K
+
+
+@pytest.fixture(scope="session")
+def table_plane():
+    """The table in the camera's frame."""
+    return T_WORLD_CAMERA.T @ np.array([0.0, 0.0, 1.0, -TABLE_HEIGHT_M])
