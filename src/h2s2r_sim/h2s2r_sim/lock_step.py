@@ -4,7 +4,7 @@ At tick k (60 Hz) it publishes the clock. On even k it takes a picture; pictures
 old as the camera's latency. While a trial runs it waits for the goal pose, and where the policy answers every
 second image for the joint target, of the picture just published; then it publishes the joint states and waits
 for the joint command of that stamp, before it steps the physics. Success therefore does not depend on how fast
-the processes are. A picture is rendered after the one before it was published, while others work on that one.
+the processes are. Pictures are rendered in a thread of their own, while others work on the one before.
 
 A trial runs from the first joint target after a reset to the next reset. Until then the robot stands still and
 commands are not followed: they belong to the place it was taken from.
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_sim.arrivals import Arrivals
+from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rollout_video import RolloutVideo, bystander
 from h2s2r_sim.simulated_camera import Frame, SimulatedCamera
 from h2s2r_sim.simulated_robot import SimulatedRobot
@@ -62,13 +63,16 @@ class LockStep:
     Args:
         robot: The simulation.
         camera: Its camera.
+        thread: Where pictures and video are rendered.
         outlet: Where messages go.
         video: Where the first trial's video goes; None for no video.
     """
 
-    def __init__(self, robot: SimulatedRobot, camera: SimulatedCamera, outlet: Outlet, video: Path | None) -> None:
+    def __init__(
+        self, robot: SimulatedRobot, camera: SimulatedCamera, thread: RenderThread, outlet: Outlet, video: Path | None
+    ) -> None:
         self.arrivals = Arrivals()
-        self._robot, self._camera, self._outlet = robot, camera, outlet
+        self._robot, self._camera, self._thread, self._outlet = robot, camera, thread, outlet
         self._data = mujoco.MjData(robot.model)
         self._video_path = video
         self._video: RolloutVideo | None = None
@@ -139,12 +143,15 @@ class LockStep:
         return frames[-1].stamp_ns if frames else None
 
     def _take_picture(self, now_ns: int) -> None:
+        self._thread.finish()  # before the state that it draws changes
         self._robot.pose_for_rendering(self._data)
         self._camera.take(self._data, now_ns)
         if self._video_path is not None and self.is_running:
             if self._video is None:
                 rate_hz = CONTROL_RATE_HZ / CAMERA_TICKS
-                self._video = RolloutVideo(self._video_path, self._robot.model, bystander(), rate_hz=rate_hz)
+                self._video = RolloutVideo(
+                    self._video_path, self._robot.model, bystander(), self._thread, rate_hz=rate_hz
+                )
             self._video.add(self._data)
 
     def _await_policy(self, image_ns: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import mujoco
 
+from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera, SceneRenderer
 
 
@@ -22,14 +23,17 @@ class RolloutVideo:
         path: The mp4 to write.
         model: What is seen.
         camera: From where.
+        thread: Where it renders.
         rate_hz: Frames per second of simulated time, also the playback rate.
     """
 
-    def __init__(self, path: Path, model: mujoco.MjModel, camera: Camera, *, rate_hz: float) -> None:
+    def __init__(
+        self, path: Path, model: mujoco.MjModel, camera: Camera, thread: RenderThread, *, rate_hz: float
+    ) -> None:
         import imageio_ffmpeg
 
-        self.frames = 0
-        self._renderer = SceneRenderer(model, camera)
+        self._thread = thread
+        self._renderer = thread.submit(lambda: SceneRenderer(model, camera)).result()
         self._file: Any = imageio_ffmpeg.write_frames(
             str(path),
             (camera.width, camera.height),
@@ -42,12 +46,10 @@ class RolloutVideo:
         self._file.send(None)
 
     def add(self, data: mujoco.MjData) -> None:
-        """Append the state in `data` (kinematics up to date)."""
-        rgb, _ = self._renderer.render(data)
-        self._file.send(rgb.tobytes())
-        self.frames += 1
+        """Append the state in `data` (kinematics up to date), which stays as it is until the thread has finished."""
+        self._thread.submit(lambda: self._file.send(self._renderer.render(data)[0].tobytes()))
 
     def close(self) -> None:
         """Finish the file."""
+        self._thread.submit(self._renderer.close).result()
         self._file.close()
-        self._renderer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -10,6 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera, RgbdSensor, SceneRenderer
 
 
@@ -31,28 +33,30 @@ class SimulatedCamera:
     Args:
         model: What it sees.
         camera: Intrinsics and pose.
+        thread: Where it renders.
         latency_s: Age of a picture when it arrives [s of simulated time].
         seed: Of the sensor's noise.
     """
 
-    def __init__(self, model: mujoco.MjModel, camera: Camera, *, latency_s: float, seed: int) -> None:
-        self.camera = camera
-        self._renderer = _renderer_without_multisampling(model, camera)
+    def __init__(
+        self, model: mujoco.MjModel, camera: Camera, thread: RenderThread, *, latency_s: float, seed: int
+    ) -> None:
+        self._thread = thread
+        self._renderer = thread.submit(lambda: _renderer_without_multisampling(model, camera)).result()
         self._sensor = RgbdSensor(camera, seed=seed)
         # Stamps are rounded to nanoseconds: a latency of one frame must not become one of two.
         self._latency_ns = round(latency_s * 1e9) - 1000
-        self._under_way: deque[Frame] = deque()
+        self._under_way: deque[tuple[int, Future[Frame]]] = deque()
 
     def take(self, data: mujoco.MjData, stamp_ns: int) -> None:
-        """Take a picture of the state in `data` (kinematics up to date)."""
-        rgb, depth_m = self._renderer.render(data)
-        self._under_way.append(Frame(stamp_ns, self._sensor.colour(rgb), self._sensor.depth(depth_m)))
+        """Take a picture of the state in `data` (kinematics up to date), which stays as it is until it has arrived."""
+        self._under_way.append((stamp_ns, self._thread.submit(lambda: self._render(data, stamp_ns))))
 
     def arrived(self, now_ns: int) -> list[Frame]:
-        """Pictures whose latency has passed, oldest first; each is given once."""
+        """Pictures whose latency has passed, oldest first; each is given once. Waits until they are rendered."""
         frames: list[Frame] = []
-        while self._under_way and self._under_way[0].stamp_ns + self._latency_ns <= now_ns:
-            frames.append(self._under_way.popleft())
+        while self._under_way and self._under_way[0][0] + self._latency_ns <= now_ns:
+            frames.append(self._under_way.popleft()[1].result())
         return frames
 
     def forget(self) -> None:
@@ -65,7 +69,11 @@ class SimulatedCamera:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._renderer.close()
+        self._thread.submit(self._renderer.close).result()
+
+    def _render(self, data: mujoco.MjData, stamp_ns: int) -> Frame:
+        rgb, depth_m = self._renderer.render(data)
+        return Frame(stamp_ns, self._sensor.colour(rgb), self._sensor.depth(depth_m))
 
 
 def _renderer_without_multisampling(model: mujoco.MjModel, camera: Camera) -> SceneRenderer:

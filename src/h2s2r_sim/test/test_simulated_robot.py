@@ -16,6 +16,7 @@ from h2s2r_sim import lock_step
 from h2s2r_sim.arrivals import HOPS, TOTAL, Arrivals, hop_latencies_ms
 from h2s2r_sim.lock_step import LockStep
 from h2s2r_sim.reference import Reference
+from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera
 from h2s2r_sim.rollout_video import RolloutVideo
 from h2s2r_sim.simulated_camera import Frame, SimulatedCamera
@@ -69,12 +70,19 @@ class FakeCamera:
         self.pictures = []
 
 
+class NoThread:
+    """Nothing is ever being rendered."""
+
+    def finish(self):
+        pass
+
+
 class Graph:
     """The other nodes, in one: answers each picture and each state at once; `silent` leaves answers out."""
 
     def __init__(self, latency_ticks=2):
         self.robot, self.camera = FakeRobot(), FakeCamera(latency_ticks)
-        self.lock_step = LockStep(self.robot, self.camera, self, None)
+        self.lock_step = LockStep(self.robot, self.camera, NoThread(), self, None)
         self.silent, self.log, self.warnings = set(), [], []
         self.policy_runs = False
         self._pictures = 0
@@ -325,7 +333,7 @@ def test_the_camera_sees_the_object_where_it_is_and_delivers_late(robot, camera)
     robot.reset()
     data = mujoco.MjData(robot.model)
     robot.pose_for_rendering(data)
-    with SimulatedCamera(robot.model, camera, latency_s=1 / 30, seed=0) as pictures:
+    with RenderThread() as thread, SimulatedCamera(robot.model, camera, thread, latency_s=1 / 30, seed=0) as pictures:
         pictures.take(data, 0)
         assert pictures.arrived(round(TICK_NS)) == []
         (frame,) = pictures.arrived(round(2 * TICK_NS))
@@ -347,10 +355,11 @@ def test_the_video_is_h264_that_plays(robot, camera, tmp_path):
     data = mujoco.MjData(robot.model)
     robot.pose_for_rendering(data)
     path = Path(tmp_path) / "rollout.mp4"
-    video = RolloutVideo(path, robot.model, camera, rate_hz=30.0)
-    for _ in range(6):
-        video.add(data)
-    video.close()
+    with RenderThread() as thread:
+        video = RolloutVideo(path, robot.model, camera, thread, rate_hz=30.0)
+        for _ in range(6):
+            video.add(data)
+        video.close()
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     reader = imageio_ffmpeg.read_frames(str(path))
     meta = next(reader)

@@ -27,6 +27,7 @@ from h2s2r_perception.nodes.image_conversion import camera_info, image
 from h2s2r_perception.recording import Recording
 from h2s2r_policy.joint_map import JointMap
 from h2s2r_sim.lock_step import LockStep
+from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera
 from h2s2r_sim.simulated_camera import Frame, SimulatedCamera
 from h2s2r_sim.simulated_robot import open_simulated_robot
@@ -51,14 +52,15 @@ class SimulatedRobotNode(Node):
         robot = open_simulated_robot(task, run, seed=seed)
         self._joint_map = JointMap(robot.joint_names)
         self._advertise()
-        self._pictures = SimulatedCamera(robot.model, self._camera, latency_s=latency_s, seed=seed)
-        self.lock_step = LockStep(robot, self._pictures, self, self._output / VIDEO)
+        self._thread = RenderThread()
+        self._pictures = SimulatedCamera(robot.model, self._camera, self._thread, latency_s=latency_s, seed=seed)
+        self.lock_step = LockStep(robot, self._pictures, self._thread, self, self._output / VIDEO)
         self._listen()
 
     def run(self) -> None:
         """Simulate until stopped, in the thread that calls, then write the latencies down."""
         try:
-            with self._pictures:
+            with self._thread, self._pictures:
                 self.lock_step.run()
         finally:
             np.savez(self._output / LATENCIES, **self.lock_step.arrivals.latencies_ms())
