@@ -3,6 +3,10 @@
 Every command is judged against the last one that passed. A command that breaks a limit is not passed on;
 the guard brakes at the acceleration limit, holds, and stays so until `recover`. Because a command is
 passed only if the robot can still stop inside its position limits afterwards, braking keeps all limits too.
+
+Velocity is the mean over the time since the last command; acceleration is the change of that mean over the time
+between the middles of the two intervals. So judged, a motion within its limits is never refused, however unevenly
+its commands arrive, and a braking command lies on one parabola whenever the next message comes.
 """
 
 from __future__ import annotations
@@ -86,6 +90,7 @@ class CommandGuard:
         self._names = tuple(joint_names)
         self._position: Vector | None = None
         self._velocity: Vector = np.zeros(len(joint_names))
+        self._interval_s = self.configuration.period_s
         self._stamp_ns: int | None = None
         self._latched: Intervention | None = None
 
@@ -148,19 +153,20 @@ class CommandGuard:
                 return GuardResult(None, self._latch(_no_measurement(stamp_ns)))
             self._position = np.clip(measured, self._limits.position_lower, self._limits.position_upper)
             self._velocity = np.zeros(len(self._names))
+            self._interval_s = self.configuration.period_s
         last = self._position
         elapsed_s = self._elapsed(stamp_ns)
         violation = self._latched or self._judge(
             last, command, stamp_ns, elapsed_s, measured if measured_ok else None, measured_stamp_ns, target_stamp_ns
         )
-        if elapsed_s > 0.0:
-            self._stamp_ns = stamp_ns
         if violation is not None:
             self._latch(violation)
-            sent = self._brake(last, max(elapsed_s, 0.0))
+            sent = self._brake(last, elapsed_s) if elapsed_s > 0.0 else last
         else:
             sent = np.array(command, dtype=np.float64)
             self._velocity = (sent - last) / elapsed_s
+        if elapsed_s > 0.0:
+            self._stamp_ns, self._interval_s = stamp_ns, elapsed_s
         self._position = sent
         return GuardResult(sent.copy(), self._latched)
 
@@ -181,11 +187,11 @@ class CommandGuard:
         return self._latched
 
     def _brake(self, last: Vector, elapsed_s: float) -> Vector:
-        if elapsed_s > 0.0:
-            speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * elapsed_s, 0.0)
-            self._velocity = np.sign(self._velocity) * speed
-            last = last + self._velocity * elapsed_s
-        sent: Vector = np.clip(last, self._limits.position_lower, self._limits.position_upper)
+        between_s = (elapsed_s + self._interval_s) / 2.0
+        speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * between_s, 0.0)
+        self._velocity = np.sign(self._velocity) * speed
+        moved = last + self._velocity * elapsed_s
+        sent: Vector = np.clip(moved, self._limits.position_lower, self._limits.position_upper)
         return sent
 
     def _judge(
@@ -219,21 +225,23 @@ class CommandGuard:
     def _judge_motion(self, last: Vector, command: Vector, elapsed_s: float, stamp_ns: int) -> Intervention | None:
         limits, room = self._limits, 1.0 + self.configuration.relative_tolerance
         velocity = (command - last) / elapsed_s
-        acceleration = (velocity - self._velocity) / elapsed_s
+        acceleration = (velocity - self._velocity) / ((elapsed_s + self._interval_s) / 2.0)
         towards = np.where(velocity >= 0.0, limits.position_upper - command, command - limits.position_lower)
         return (
             self._worst("upper position", command, limits.position_upper, stamp_ns)
             or self._worst("lower position", -command, -limits.position_lower, stamp_ns)
             or self._worst("velocity", np.abs(velocity), room * limits.velocity, stamp_ns)
             or self._worst("acceleration", np.abs(acceleration), room * limits.acceleration, stamp_ns)
-            or self._worst("braking distance", self._braking_distance(np.abs(velocity)), towards + 1e-9, stamp_ns)
+            or self._worst(
+                "braking distance", self._braking_distance(np.abs(velocity), elapsed_s), towards + 1e-9, stamp_ns
+            )
         )
 
-    def _braking_distance(self, speed: Vector) -> Vector:
-        # The way after this command, when every following step is slower by a dt: v' dt + (v' - a dt) dt + ...
-        unit = self._limits.acceleration * self.configuration.period_s
-        steps = np.floor(speed / unit)
-        return self.configuration.period_s * (steps * speed - unit * steps * (steps + 1.0) / 2.0)
+    def _braking_distance(self, speed: Vector, elapsed_s: float) -> Vector:
+        # `speed` is the mean of the interval; braking counts from its middle, and this is what is left at its end.
+        left = np.maximum(speed - self._limits.acceleration * elapsed_s / 2.0, 0.0)
+        distance: Vector = left * left / (2.0 * self._limits.acceleration)
+        return distance
 
     def _judge_tracking(self, command: Vector, measured: Vector, stamp_ns: int) -> Intervention | None:
         error = np.abs(command - measured)

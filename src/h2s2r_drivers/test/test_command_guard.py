@@ -134,14 +134,32 @@ def test_limits_that_do_not_fit_the_joints_are_refused():
         CommandGuard(LIMITS, ("a", "b", "c"))
 
 
-def _assert_inside(previous, velocity, command, elapsed_s):
-    room = 1.0101
-    now = (command - previous) / elapsed_s
-    assert np.all(command >= LIMITS.position_lower)
-    assert np.all(command <= LIMITS.position_upper)
-    assert np.all(np.abs(now) <= room * LIMITS.velocity + 1e-9)
-    assert np.all(np.abs(now - velocity) <= room * LIMITS.acceleration * elapsed_s + 1e-9)
-    return now
+class Judge:
+    """Asserts that what was sent keeps every limit; follows the sent commands like the guard."""
+
+    def __init__(self):
+        self.position, self.velocity, self.interval_s = np.zeros(2), np.zeros(2), 1 / 60
+
+    def restart(self):
+        self.velocity, self.interval_s = np.zeros(2), 1 / 60
+
+    def see(self, command, elapsed_ns):
+        # The documented convention: stamps within the jitter of a whole number of periods count as such.
+        elapsed_s = guard_time(elapsed_ns)
+        room = 1.0101
+        velocity = (command - self.position) / elapsed_s
+        between_s = (elapsed_s + self.interval_s) / 2
+        assert np.all(command >= LIMITS.position_lower)
+        assert np.all(command <= LIMITS.position_upper)
+        assert np.all(np.abs(velocity) <= room * LIMITS.velocity + 1e-9)
+        assert np.all(np.abs(velocity - self.velocity) <= room * LIMITS.acceleration * between_s + 1e-6)
+        self.position, self.velocity, self.interval_s = command, velocity, elapsed_s
+
+
+def guard_time(elapsed_ns):
+    periods = round(elapsed_ns * 60e-9)
+    nominal = periods / 60
+    return nominal if periods >= 1 and abs(elapsed_ns * 1e-9 - nominal) <= 0.002 else elapsed_ns * 1e-9
 
 
 hostile_vector = st.lists(st.one_of(st.sampled_from(HOSTILE), st.floats(width=32)), min_size=0, max_size=3)
@@ -161,44 +179,32 @@ plausible = st.tuples(st.floats(-0.03, 0.03), st.floats(-0.06, 0.06))
     )
 )
 def test_hypothesis_finds_no_input_that_passes_a_limit(inputs):
-    clock = Clock()
+    clock, judge = Clock(), Judge()
     clock.send([0.0, 0.0])
-    previous, velocity = np.zeros(2), np.zeros(2)
     for wanted, measured, elapsed_ns, recover in inputs:
         if recover and clock.guard.recover():
-            measured, velocity, elapsed_ns = previous, np.zeros(2), PERIOD_NS  # a robot that follows its commands
-        command = previous + np.asarray(wanted[1]) if isinstance(wanted, tuple) else wanted
-        result = clock.send(command, measured, elapsed_ns=elapsed_ns)
-        velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
-        previous = result.command
+            judge.restart()
+            measured, elapsed_ns = judge.position, PERIOD_NS  # a robot that follows its commands
+        command = judge.position + np.asarray(wanted[1]) if isinstance(wanted, tuple) else wanted
+        judge.see(clock.send(command, measured, elapsed_ns=elapsed_ns).command, elapsed_ns)
 
 
 def test_ten_thousand_hostile_steps():
     rng = np.random.default_rng(1)
-    clock = Clock()
+    clock, judge = Clock(), Judge()
     clock.send([0.0, 0.0])
-    previous, velocity, passed = np.zeros(2), np.zeros(2), 0
+    passed = 0
     for _ in range(10_000):
         recovered = rng.random() < 0.2 and clock.guard.latched is not None and clock.guard.recover()
-        kind = rng.random()
-        elapsed_ns = (
-            PERIOD_NS
-            if recovered
-            else int(rng.choice([PERIOD_NS, PERIOD_NS + int(rng.integers(-(10**6), 10**6)), 40_000_000]))
-        )
-        wanted = np.clip(velocity + rng.uniform(-0.2, 0.2, 2), -1.52, 3.03)
-        command = rng.choice(HOSTILE, 2) if kind < 0.05 else previous + wanted * _guard_time(elapsed_ns)
-        measured = rng.choice(HOSTILE, 2) if rng.random() < 0.02 else None
         if recovered:
-            measured, velocity = previous, np.zeros(2)  # a robot that follows its commands
-        result = clock.send(command, measured, elapsed_ns=elapsed_ns)
-        velocity = _assert_inside(previous, velocity, result.command, _guard_time(elapsed_ns))
-        previous, passed = result.command, passed + (result.violation is None)
+            judge.restart()
+        nearly = PERIOD_NS + int(rng.integers(-(10**6), 10**6))
+        elapsed_ns = PERIOD_NS if recovered else int(rng.choice([PERIOD_NS, nearly, 5_000_000, 40_000_000]))
+        wanted = np.clip(judge.velocity + rng.uniform(-0.2, 0.2, 2), -1.52, 3.03)
+        hostile = rng.random() < 0.05
+        command = rng.choice(HOSTILE, 2) if hostile else judge.position + wanted * guard_time(elapsed_ns)
+        measured = rng.choice(HOSTILE, 2) if rng.random() < 0.02 else None
+        result = clock.send(command, judge.position if recovered else measured, elapsed_ns=elapsed_ns)
+        judge.see(result.command, elapsed_ns)
+        passed += result.violation is None
     assert passed > 500, "the guard is not proven by refusing everything"
-
-
-def _guard_time(elapsed_ns):
-    # The documented convention: stamps within the jitter of a whole number of periods count as such.
-    periods = round(elapsed_ns * 60e-9)
-    nominal = periods / 60
-    return nominal if periods >= 1 and abs(elapsed_ns * 1e-9 - nominal) <= 0.002 else elapsed_ns * 1e-9
