@@ -39,7 +39,7 @@ def to_mjcf(robot: Description, *, stiffness: Sequence[float], damping: Sequence
         home: Keyframe `home` [rad].
     """
     root = ET.Element("mujoco", model=robot.name)
-    ET.SubElement(root, "compiler", angle="radian", autolimits="true", inertiafromgeom="false")
+    ET.SubElement(root, "compiler", angle="radian", autolimits="true")
     ET.SubElement(root, "option", _OPTIONS)
     default = ET.SubElement(root, "default")
     ET.SubElement(default, "geom", condim="3", solref="0.005 1", solimp="0.95 0.99 0.001")
