@@ -68,6 +68,24 @@ def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Pat
     return Stage("perceive", "Perceiving object and hand", output, current, make)
 
 
+def retarget_stage(task: Task, run: RunFolder, config: Path | None = None) -> Stage:
+    """The Retargeting, from the Demonstration, for the task's robot in the task's scene."""
+    from h2s2r_bringup.collision_scene import collision_world
+    from h2s2r_retarget.embodiment import load_embodiment
+    from h2s2r_retarget.stage import RetargetConfiguration, retarget, retarget_is_current
+
+    configuration = configured(RetargetConfiguration, config)
+    embodiment, world = load_embodiment(task.embodiment), collision_world(task)
+
+    def make(progress: StageProgress) -> None:
+        retarget(run.demonstration, embodiment, world, run.retargeting, configuration)
+
+    def current() -> bool:
+        return retarget_is_current(run.demonstration, embodiment, world, run.retargeting, configuration)
+
+    return Stage("retarget", "Retargeting to the robot", run.retargeting, current, make)
+
+
 def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> Stage:
     """Trials through the ROS graph with a simulated robot and camera.
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from h2s2r_bringup import cli
-from h2s2r_perception.artefact import content_sha256
+from h2s2r_perception.artefact import Schema, content_sha256, writing
 from h2s2r_perception.recording import Prompt, RecordingWriter
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 16
@@ -199,3 +199,28 @@ def test_no_space_left_on_the_device_keeps_the_old_recording(recording, good_rec
     arguments = ("import", good_recording, "--force", "--root", _root(recording))
     refuses(capsys, *arguments, names=("recording", "disk", "No space left", "free some space"), keeps=recording)
     assert not list(recording.parent.glob(".*partial"))
+
+
+def _write_demonstration(folder: Path, T_world_object: np.ndarray) -> Path:
+    """As `perceive` leaves it, but for what is wrong with the poses."""
+    frames = len(T_world_object)
+    stamp_ns = 10**9 + np.arange(frames, dtype=np.int64) * 33_333_333
+    arrays = {"stamp_ns": stamp_ns, "T_world_object": T_world_object, "object_confidence": np.ones(frames)}
+    hand = {"hand_joints_world": np.zeros((frames, 21, 3)), "hand_confidence": np.ones(frames)}
+    indices = {"motion_start": 2, "motion_end": 5, "premanipulation_index": 1}
+    with writing(folder, Schema("demonstration", 1)) as artefact:
+        np.savez(artefact.folder / "demonstration.npz", **arrays, **hand, **indices)
+    return folder
+
+
+def test_pose_that_is_not_a_number(tmp_path, capsys):
+    T_world_object = np.tile(np.eye(4), (8, 1, 1))
+    T_world_object[3, 0, 3] = np.nan
+    folder = _write_demonstration(tmp_path / "snackbox_push" / "demonstration", T_world_object)
+    names = ("demonstration.npz", "T_world_object", "frame 3", "perceive")
+    refuses(capsys, "retarget", "--root", tmp_path, names=names, keeps=folder)
+    assert not (tmp_path / "snackbox_push" / "retargeting").exists()
+
+
+def test_stage_without_the_artefact_before_it(tmp_path, capsys):
+    refuses(capsys, "retarget", "--root", tmp_path, names=("demonstration", "no such file", "h2s2r perceive"))
