@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import inverse, transform_points
-from h2s2r_perception.hand_pose.lift import PARENT
+from h2s2r_perception.hand_pose.skeleton import PARENT
 
 FloatArray = NDArray[np.float64]
 Colour = tuple[int, int, int]

@@ -6,7 +6,8 @@ import pytest
 
 from h2s2r_perception.geometry import rotation_from_vector
 from h2s2r_perception.hand_pose import HandLandmarks, lift_hand
-from h2s2r_perception.hand_pose.lift import PARENT, SKIN_M, sample_depth
+from h2s2r_perception.hand_pose.lift import sample_depth
+from h2s2r_perception.hand_pose.skeleton import PARENT, SKIN_M
 
 K = np.array([[610.0, 0.0, 320.0], [0.0, 610.0, 240.0], [0.0, 0.0, 1.0]])
 

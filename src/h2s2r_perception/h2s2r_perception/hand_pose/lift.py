@@ -1,35 +1,35 @@
 """Lift 2-D hand landmarks to metres with the depth image.
 
 A landmark detector knows where joints are in the image and roughly what shape the hand has, but not
-how far away it is, and its idea of the hand's orientation is poor. So its shape is moved as one rigid,
-scaled body (rotation w, translation t, scale e^l) to minimise
+how far away it is; its idea of orientation and size is poor, above all for a hand seen edge on. So
 
-    sum_j |project(p_j) - pixel_j|^2 / sigma_px^2 + c^2 sum_j log(1 + (z_j - skin_j - depth_j)^2 / (c sigma_z)^2)
-    + l^2 / sigma_l^2,      p_j = e^l R(w) shape_j + t.
+1. its shape is moved as one rigid, scaled body (rotation w, translation t, scale e^l) to minimise
+
+       sum_j |project(p_j) - pixel_j|^2 / sigma_px^2 + sum_j log(1 + (z_j - skin_j - depth_j)^2 / sigma_z^2)
+       + l^2 / sigma_l^2,      p_j = e^l R(w) shape_j + t;
+
+2. joints that lie behind another finger are found;
+3. every joint is moved along its ray until measured depths and the lengths of bones agree (`skeleton`).
 
 The logarithm (Cauchy's) lets joints behind a finger, an object or in front of the background count
-little. Depth sees the skin, joints lie a known thickness behind it. Then each joint whose own depth
-agrees with the fit is put at that depth on its ray, which corrects the bend of the fingers.
+little. Depth sees the skin; joints lie a known thickness behind it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from h2s2r_perception.geometry import rotation_from_vector
 from h2s2r_perception.hand_pose.estimator import HandEstimate, HandLandmarks
+from h2s2r_perception.hand_pose.skeleton import SKIN_M, SkeletonConfiguration, hidden_by_own_hand, place_on_rays
 
 FloatArray = NDArray[np.float64]
-
-SKIN_M = np.array([0.018, 0.013, *[0.011, 0.009, 0.007], *[0.012, 0.009, 0.008, 0.007] * 4])
-"""`(21,)` skin above each joint's centre [m]: half the thickness of an adult hand there."""
-PARENT = np.array([-1, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
-"""`(21,)` the joint before each joint; -1 for the wrist."""
+_TOLERANCE = 1e-3
+"""Relative change at which a fit stops: tenths of a millimetre here."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,18 @@ class LiftConfiguration:
     pixel_error: float = 0.035
     """Of a landmark, as part of the hand's size in the image: 2.6 % on real hands, and the shape errs too."""
     depth_error_m: float = 0.008
-    """Of a joint's depth: the error of the detected shape is about as large."""
-    cauchy_scale: float = 1.0
-    """c above, in depth errors."""
+    """Of a joint's depth when the shape is rigid: the shape's own error is about as large."""
     size_spread: float = 0.1
-    """Standard deviation of the scale's logarithm: hands differ by about this much."""
-    consistent_depth_m: float = 0.025
-    """A joint whose own depth is as close as this to the fit is put there."""
-    bone_tolerance: float = 0.5
-    """A corrected bone may differ from the fitted one by this part of its length."""
+    """Standard deviation of the logarithm of the detected shape's scale."""
+    skeleton: SkeletonConfiguration = field(default_factory=SkeletonConfiguration)
+    consistent_depth_m: float = 0.02
+    """A joint whose own depth is as close as this to the result agrees with it."""
+    background_m: float = 0.08
+    """A depth this far behind the rigid fit is not the hand's."""
     minimum_consistent: int = 5
-    """Joints whose depth must agree with the fit; with fewer there is no hand where it seems to be."""
+    """Joints that must agree; with fewer there is no hand where it seems to be."""
+    largest_size_ratio: float = 1.5
+    """A hand this much larger or smaller than an adult's is a picture of one, or an error."""
     nearest_m: float = 0.15
     farthest_m: float = 3.0
     """Range of distances at which a hand is looked for."""
@@ -70,20 +71,35 @@ def lift_hand(
         configuration: The defaults when None.
 
     Returns:
-        The hand, or None where too few depths agree with any hand.
+        The hand, or None where too few depths agree with any hand of human size.
     """
     limits = configuration or LiftConfiguration()
     joint_depth = sample_depth(depth_m, landmarks.pixels) + SKIN_M
     joint_depth[(joint_depth < limits.nearest_m) | (joint_depth > limits.farthest_m)] = np.nan
+    return lift_with_depths(landmarks, joint_depth, camera_matrix, limits)
+
+
+def lift_with_depths(
+    landmarks: HandLandmarks, joint_depth: FloatArray, camera_matrix: FloatArray, configuration: LiftConfiguration
+) -> HandEstimate | None:
+    """`lift_hand` for depths `(21,)` of the joints' centres [m] that were measured already; NaN where unknown."""
+    limits = configuration
     if np.isfinite(joint_depth).sum() < limits.minimum_consistent:
         return None
-    fitted = fit_rigid(landmarks, joint_depth, camera_matrix, limits)
-    consistent = np.abs(fitted[:, 2] - joint_depth) < limits.consistent_depth_m
-    if consistent.sum() < limits.minimum_consistent:
+    rigid = fit_rigid(landmarks, joint_depth, camera_matrix, limits)
+    if rigid[:, 2].min() < 0.5 * limits.nearest_m:
         return None
-    joints = _on_rays(landmarks.pixels, np.where(consistent, joint_depth, fitted[:, 2]), camera_matrix)
-    joints = _keep_plausible_bones(joints, fitted, limits.bone_tolerance)
-    return HandEstimate(joints, _confidence(landmarks, fitted, consistent, camera_matrix, limits), landmarks.pixels)
+    # Far behind the hand is what a landmark sees that slipped off it.
+    joint_depth = np.where(joint_depth - rigid[:, 2] > limits.background_m, np.nan, joint_depth)
+    hidden = hidden_by_own_hand(landmarks.pixels, rigid, float(camera_matrix[0, 0]))
+    rays = pixel_rays(landmarks.pixels, camera_matrix)
+    joints, size = place_on_rays(rays, joint_depth, hidden, rigid, limits.skeleton)
+    consistent = np.abs(joints[:, 2] - joint_depth) < limits.consistent_depth_m
+    size_ratio = max(size, 1.0 / size)
+    if consistent.sum() < limits.minimum_consistent or size_ratio > limits.largest_size_ratio:
+        return None
+    certainty = float(consistent.mean()) * min(1.0, (limits.largest_size_ratio - size_ratio) / 0.2)
+    return HandEstimate(joints, max(certainty, 0.01), landmarks.pixels)
 
 
 def sample_depth(depth_m: NDArray[np.float32], pixels: FloatArray) -> FloatArray:
@@ -100,10 +116,16 @@ def sample_depth(depth_m: NDArray[np.float32], pixels: FloatArray) -> FloatArray
     return result
 
 
+def pixel_rays(pixels: FloatArray, camera_matrix: FloatArray) -> FloatArray:
+    """Directions `(P, 3)` with z = 1 through pixels `(P, 2)`, camera frame."""
+    ray = (pixels - camera_matrix[:2, 2]) / camera_matrix[[0, 1], [0, 1]]
+    return np.column_stack([ray, np.ones(len(ray))])
+
+
 def fit_rigid(
     landmarks: HandLandmarks, joint_depth: FloatArray, camera_matrix: FloatArray, configuration: LiftConfiguration
 ) -> FloatArray:
-    """Joints `(21, 3)` [m] of the shape, moved rigidly and scaled to fit landmarks and depths.
+    """Joints `(21, 3)` [m] of the detected shape, moved rigidly and scaled to fit landmarks and depths.
 
     Args:
         landmarks: One hand in the image.
@@ -125,44 +147,15 @@ def fit_rigid(
         joints = place(x)
         z = np.maximum(joints[:, 2:], 0.05)
         pixel = (joints[:, :2] / z * focal + centre - landmarks.pixels) / sigma_px
-        depth = (joints[known, 2] - joint_depth[known]) / (configuration.cauchy_scale * configuration.depth_error_m)
-        robust = configuration.cauchy_scale * np.sign(depth) * np.sqrt(np.log1p(depth * depth))
+        depth = (joints[known, 2] - joint_depth[known]) / configuration.depth_error_m
+        robust = np.sign(depth) * np.sqrt(np.log1p(depth * depth))
         return np.concatenate([pixel.ravel(), robust, [x[6] / configuration.size_spread]])
 
     # Half-hidden hands pull the median of the depths off the hand, so the fit starts from two of them.
+    scale = [0.1] * 3 + [0.01] * 3 + [0.05]
     solutions = []
     for quantile in (0.25, 0.6):
         z = float(np.nanquantile(joint_depth - shape[:, 2], quantile))
         start = np.concatenate([np.zeros(3), (landmarks.pixels.mean(axis=0) - centre) / focal * z, [z, 0.0]])
-        solutions.append(least_squares(residual, start, x_scale=[0.1] * 3 + [0.01] * 3 + [0.05], max_nfev=40))
+        solutions.append(least_squares(residual, start, x_scale=scale, max_nfev=40, ftol=_TOLERANCE, xtol=_TOLERANCE))
     return place(min(solutions, key=lambda solution: solution.cost).x)
-
-
-def _on_rays(pixels: FloatArray, z: FloatArray, camera_matrix: FloatArray) -> FloatArray:
-    ray = (pixels - camera_matrix[:2, 2]) / camera_matrix[[0, 1], [0, 1]]
-    return np.column_stack([ray, np.ones(len(ray))]) * z[:, None]
-
-
-def _keep_plausible_bones(joints: FloatArray, fitted: FloatArray, tolerance: float) -> FloatArray:
-    """Put a joint back to the fitted one where its correction stretches or shrinks its bone too much."""
-    kept = joints.copy()
-    for joint in range(1, len(PARENT)):
-        fitted_bone = fitted[joint] - fitted[PARENT[joint]]
-        ratio = np.linalg.norm(kept[joint] - kept[PARENT[joint]]) / np.linalg.norm(fitted_bone)
-        if abs(ratio - 1.0) > tolerance:
-            kept[joint] = kept[PARENT[joint]] + fitted_bone
-    return kept
-
-
-def _confidence(
-    landmarks: HandLandmarks,
-    fitted: FloatArray,
-    consistent: NDArray[np.bool_],
-    camera_matrix: FloatArray,
-    configuration: LiftConfiguration,
-) -> float:
-    """Part of the joints whose depth agrees, lowered where the fit misses the landmarks."""
-    projected, _ = cv2.projectPoints(fitted, np.zeros(3), np.zeros(3), camera_matrix, None)
-    size_px = float(np.ptp(landmarks.pixels, axis=0).max())
-    miss = float(np.median(np.linalg.norm(projected[:, 0] - landmarks.pixels, axis=1))) / max(size_px, 1.0)
-    return float(np.clip(consistent.mean() * np.exp(-0.5 * (miss / (3.0 * configuration.pixel_error)) ** 2), 0.01, 1.0))
