@@ -139,21 +139,38 @@ def _moved(
     """One iteration; `damping (N,)` is lambda squared."""
     xp = array_namespace(q)
     limits, arm_dof = kinematics.embodiment.limits, kinematics.embodiment.arm_dof
-    J = palm.palm_jacobian
-    arm = q[:, :arm_dof]
-    pull = settings.posture_gain * (posture - arm)
-    wanted = error[..., None] - xp.matmul(J, pull[..., None])
-    J_t = xp.matrix_transpose(J)
-    identity = xp.eye(6, dtype=q.dtype, device=device(q))
-    A = xp.matmul(J, J_t) + damping[:, None, None] * identity
-    step = xp.matmul(J_t, xp.linalg.solve(A, wanted))[..., 0] + pull
-    largest = xp.max(xp.abs(step), axis=-1)
-    too_far = largest > settings.maximum_step_rad
-    scale = xp.where(too_far, settings.maximum_step_rad / xp.where(too_far, largest, xp.ones_like(largest)), 1.0)
     lower = xp.asarray(limits.lower[:arm_dof].copy(), dtype=q.dtype, device=device(q))
     upper = xp.asarray(limits.upper[:arm_dof].copy(), dtype=q.dtype, device=device(q))
-    moved = xp.minimum(xp.maximum(arm + scale[:, None] * step, lower), upper)
+    J, arm = palm.palm_jacobian, q[:, :arm_dof]
+    pull = settings.posture_gain * (posture - arm)
+    step = _capped(xp, _damped_step(xp, J, error, pull, damping), settings.maximum_step_rad)
+    blocked = (arm + step < lower) | (arm + step > upper)
+    if bool(xp.any(blocked)):
+        # What a joint at its limit cannot do, the others take over. Rows without one come out as before.
+        fixed = xp.where(blocked, xp.clip(arm + step, lower, upper) - arm, xp.zeros_like(arm))
+        rest = error - xp.matmul(J, fixed[..., None])[..., 0]
+        free = xp.where(blocked[:, None, :], xp.zeros_like(J), J)
+        others = _damped_step(xp, free, rest, xp.where(blocked, xp.zeros_like(pull), pull), damping)
+        step = xp.where(xp.any(blocked, axis=-1)[:, None], xp.where(blocked, fixed, others), step)
+        step = _capped(xp, step, settings.maximum_step_rad)
+    moved = xp.minimum(xp.maximum(arm + step, lower), upper)
     return xp.concat([moved, q[:, arm_dof:]], axis=-1)
+
+
+def _damped_step(xp: Any, J: Array, error: Array, pull: Array, damping: Array) -> Array:
+    """`J^T (J J^T + damping I)^-1 (error - J pull) + pull`, `(N, A)` rad."""
+    J_t = xp.matrix_transpose(J)
+    identity = xp.eye(6, dtype=J.dtype, device=device(J))
+    A = xp.matmul(J, J_t) + damping[:, None, None] * identity
+    wanted = error[..., None] - xp.matmul(J, pull[..., None])
+    return xp.matmul(J_t, xp.linalg.solve(A, wanted))[..., 0] + pull
+
+
+def _capped(xp: Any, step: Array, maximum: float) -> Array:
+    largest = xp.max(xp.abs(step), axis=-1)
+    too_far = largest > maximum
+    scale = xp.where(too_far, maximum / xp.where(too_far, largest, xp.ones_like(largest)), xp.ones_like(largest))
+    return scale[:, None] * step
 
 
 def _posture(kinematics: BatchedKinematics, posture: Array | None, like: Array, arm_dof: int) -> Array:
