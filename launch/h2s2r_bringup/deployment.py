@@ -153,8 +153,10 @@ def summary(trials: list[Mapping[str, Any]], latencies_ms: Mapping[str, NDArray[
     figures: dict[str, float] = {
         "deployed_success": sum(bool(trial["success"]) for trial in trials) / len(trials),
         "deployed_n": len(trials),
-        "deployed_final_distance_mm_p50": 1e3 * float(np.median([trial["final_distance_m"] for trial in trials])),
     }
+    distances_m = [trial["final_distance_m"] for trial in trials if trial["final_distance_m"] is not None]
+    if distances_m:
+        figures["deployed_final_distance_mm_p50"] = round(1e3 * float(np.median(distances_m)), 3)
     for hop, samples in latencies_ms.items():
         name = "latency_ms" if hop == TOTAL else f"latency_{hop}_ms"
         for percentile in (50, 99):

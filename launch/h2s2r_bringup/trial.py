@@ -29,10 +29,11 @@ class Verdict:
     """The outcome of one trial."""
 
     success: bool
-    final_distance_m: float
-    """Mean anchor distance between the object, by ground truth, and the end of the demonstrated path."""
-    largest_distance_m: float
-    """Largest mean anchor distance between object and goal of the same instant."""
+    final_distance_m: float | None
+    """Mean anchor distance between the object, by ground truth, and the end of the demonstrated path; None when
+    the trial ended before the object was seen."""
+    largest_distance_m: float | None
+    """Largest mean anchor distance between object and goal of the same instant; None when there was none."""
     simulated_s: float
     """From the policy's start to the end, in simulated time."""
     wall_s: float
@@ -84,28 +85,28 @@ class TrialWatch:
         return (self._last_ns - self._finished_ns) * 1e-9 >= SETTLE_S
 
     @property
-    def largest_distance_m(self) -> float:
-        """Largest mean anchor distance from object to goal at equal stamps; infinite when none was seen."""
+    def largest_distance_m(self) -> float | None:
+        """Largest mean anchor distance from object to goal at equal stamps; None before the first such stamp."""
         common = sorted(set(self._object) & set(self._goal))
         if not common:
-            return float("inf")
+            return None
         T_object, T_goal = (np.stack([poses[stamp] for stamp in common]) for poses in (self._object, self._goal))
         return float(anchor_distance(T_object, T_goal, self._anchors).max())
 
     @property
     def is_lost(self) -> bool:
         """Whether the object was ever further from its goal than the task allows."""
-        return bool(self._goal) and self.largest_distance_m > self._success.lost_anchor_distance_m
+        return (self.largest_distance_m or 0.0) > self._success.lost_anchor_distance_m
 
     def verdict(self, reason: str, wall_s: float) -> Verdict:
         """Strict success: settled, final mean anchor distance below the limit, never lost."""
-        final = float("inf")
+        final = None
         if self._last_ns is not None:
             T_last = self._object[self._last_ns][None]
             final = float(anchor_distance(T_last, self._T_world_end[None], self._anchors)[0])
-        largest = self.largest_distance_m
-        close = final < self._success.final_anchor_distance_m and largest <= self._success.lost_anchor_distance_m
-        return Verdict(close and reason == "settled", final, largest, self.simulated_s, wall_s, reason)
+        close = final is not None and final < self._success.final_anchor_distance_m
+        success = close and reason == "settled" and self.largest_distance_m is not None and not self.is_lost
+        return Verdict(success, final, self.largest_distance_m, self.simulated_s, wall_s, reason)
 
 
 def is_stable(T_world_object: list[Array]) -> bool:

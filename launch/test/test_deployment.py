@@ -74,7 +74,14 @@ def test_a_trial_that_ended_by_a_limit_fails_wherever_the_object_is():
 
 def test_nothing_seen_is_a_failure_not_a_crash():
     verdict = trial.TrialWatch(object_anchors("none"), at(0.1), SuccessSpec()).verdict("no pose", 1.0)
-    assert not verdict.success and verdict.final_distance_m == float("inf")
+    assert not verdict.success and verdict.final_distance_m is None and verdict.largest_distance_m is None
+    json.dumps(verdict.as_mapping(), allow_nan=False)
+
+
+def test_a_goal_without_its_object_yet_is_not_a_lost_object():
+    watch = trial.TrialWatch(object_anchors("none"), at(0.10), SuccessSpec())
+    watch.goal_is_at(0, at(-0.15))
+    assert not watch.is_lost
 
 
 def test_the_tracker_is_stable_when_its_poses_agree():

@@ -76,7 +76,7 @@ class TrialRunner(Node):
             self._results.write_text(json.dumps([v.as_mapping() for v in verdicts], indent=2), encoding="utf-8")
             self.get_logger().info(
                 f"trial {len(verdicts)}/{self.trials or 'endless'}: {'success' if last.success else 'failure'} "
-                f"({last.reason}), object {1e3 * last.final_distance_m:.1f} mm from its goal, "
+                f"({last.reason}), object {_millimetres(last.final_distance_m)} from its goal, "
                 f"{last.simulated_s:.1f} s simulated in {last.wall_s:.1f} s"
             )
         return verdicts
@@ -158,6 +158,10 @@ class TrialRunner(Node):
         with self._changed:
             self._tracked.append(_pose(message))
             self._changed.notify_all()
+
+
+def _millimetres(distance_m: float | None) -> str:
+    return "nowhere" if distance_m is None else f"{1e3 * distance_m:.1f} mm"
 
 
 def _stamp_ns(message: PoseStamped) -> int:

@@ -135,16 +135,9 @@ def open_simulated_robot(task: Task, run_folder: Path, *, seed: int) -> Simulate
     Raises:
         InputError: An artefact is missing or unusable.
     """
-    from h2s2r_retarget.retargeting import Retargeting
-
-    from h2s2r_perception.demonstration import Demonstration
-    from h2s2r_policy.goal_path import GoalPath
     from h2s2r_retarget.embodiment import load_embodiment
-    from h2s2r_sim.reference import Reference
+    from h2s2r_sim.reference import load_reference
 
-    demonstration = Demonstration.load(run_folder / "demonstration")
-    retargeting = Retargeting.load(run_folder / "retargeting")
-    reference = Reference(
-        GoalPath.from_poses(*demonstration.goal_trajectory()), retargeting.T_object_palm, retargeting.joint_position
-    )
-    return SimulatedRobot(task, load_embodiment(task.embodiment), reference, seed=seed)
+    embodiment = load_embodiment(task.embodiment)
+    reference = load_reference(run_folder / "demonstration", run_folder / "retargeting", embodiment)
+    return SimulatedRobot(task, embodiment, reference, seed=seed)

@@ -15,7 +15,7 @@ from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_sim import lock_step
 from h2s2r_sim.arrivals import HOPS, TOTAL, Arrivals, hop_latencies_ms
 from h2s2r_sim.lock_step import LockStep
-from h2s2r_sim.reference import Reference
+from h2s2r_sim.reference import HumanPath, Reference
 from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera
 from h2s2r_sim.rollout_video import RolloutVideo
@@ -254,6 +254,7 @@ def reference(task):
         GoalPath.from_poses(np.array([0.0, 2.5]), np.stack([T_start, T_end])),
         np.linalg.inv(T_start) @ T_world_palm,
         home,
+        HumanPath(np.zeros(1), home[None], T_world_palm[None], T_start),
     )
 
 
