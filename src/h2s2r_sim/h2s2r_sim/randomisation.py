@@ -5,12 +5,14 @@ Every row reaches the physics, the observation or the command; tests read each o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from h2s2r_policy.goal_clock import GoalClockConfiguration
 
 Array = NDArray[np.float64]
 
@@ -48,6 +50,8 @@ class Parameter:
         return (rng.random(size) < self.high).astype(np.float64)
 
 
+_CLOCK = GoalClockConfiguration()
+
 TABLE = (
     # Physics. Mass and friction as the published `medium` setting intends them (there they never arrive).
     Parameter("object_mass", "uniform", 0.7, 1.3, "x", "episode"),
@@ -73,7 +77,23 @@ TABLE = (
     # The robot: joint encoders, and ticks of the 60 Hz controller before a new target takes effect.
     Parameter("joint_noise", "uniform", -0.001, 0.001, "rad", "step", "joints"),
     Parameter("action_delay", "integer", 0, 2, "ticks", "episode"),
+    # The goal clock: seconds of the demonstration per second.
+    Parameter("goal_speed", "uniform", _CLOCK.speed_minimum, _CLOCK.speed_maximum, "x", "episode"),
 )
+
+_PHYSICAL = {
+    "object_mass_kg": "object_mass",
+    "object_friction": "object_friction",
+    "table_friction": "table_friction",
+    "stiffness": "stiffness",
+    "damping": "damping",
+}
+
+
+def physical_parameters() -> Mapping[str, str]:
+    """Engine parameter (`h2s2r_sim.engines.PARAMETERS`) to the row of the table that scales it."""
+    return _PHYSICAL
+
 
 NONE = tuple(
     Parameter(p.name, "uniform", float(p.unit == "x"), float(p.unit == "x"), p.unit, p.drawn, p.size) for p in TABLE
@@ -82,27 +102,50 @@ NONE = tuple(
 
 
 class Randomiser:
-    """Draws a table's rows; remembers its random generator and the values of the running episodes.
+    """Draws a table's rows; remembers its random generators and the values of the running episodes.
+
+    Steps have a generator of their own, so that two policies meet the same noise although their episodes end
+    at different times.
 
     Attributes:
         episode: Row name to the values `(n, ...)` of the running episodes.
     """
 
     def __init__(
-        self, table: Iterable[Parameter], num_environments: int, num_joints: int, rng: np.random.Generator
+        self,
+        table: Iterable[Parameter],
+        num_environments: int,
+        num_joints: int,
+        episode_rng: np.random.Generator,
+        step_rng: np.random.Generator,
     ) -> None:
-        self._rng = rng
+        self._episode_rng, self._step_rng = episode_rng, step_rng
         self._num_environments, self._num_joints = num_environments, num_joints
         rows = tuple(table)
         self._episode_rows = [row for row in rows if row.drawn == "episode"]
         self._step_rows = [row for row in rows if row.drawn == "step"]
-        self.episode = {row.name: row.draw(rng, num_environments, num_joints) for row in self._episode_rows}
+        self.episode = {row.name: row.draw(episode_rng, num_environments, num_joints) for row in self._episode_rows}
 
     def draw_episode(self, ids: NDArray[np.int64]) -> None:
         """Draw the episode rows anew for environments `ids`."""
         for row in self._episode_rows:
-            self.episode[row.name][ids] = row.draw(self._rng, len(ids), self._num_joints)
+            self.episode[row.name][ids] = row.draw(self._episode_rng, len(ids), self._num_joints)
 
     def draw_step(self) -> dict[str, Array]:
         """Draw the step rows for all environments."""
-        return {row.name: row.draw(self._rng, self._num_environments, self._num_joints) for row in self._step_rows}
+        n, joints = self._num_environments, self._num_joints
+        return {row.name: row.draw(self._step_rng, n, joints) for row in self._step_rows}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Generators and the running episodes' values."""
+        return {
+            "episode_rng": self._episode_rng.bit_generator.state,
+            "step_rng": self._step_rng.bit_generator.state,
+            "episode": {name: value.copy() for name, value in self.episode.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`."""
+        self._episode_rng.bit_generator.state = state["episode_rng"]
+        self._step_rng.bit_generator.state = state["step_rng"]
+        self.episode = {name: value.copy() for name, value in state["episode"].items()}

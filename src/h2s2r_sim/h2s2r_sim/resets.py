@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import rotation_from_vector
+from h2s2r_retarget.differential_ik import solve_palm
+from h2s2r_retarget.kinematics import BatchedKinematics
 from h2s2r_sim.task import ResetSpec
+
+if TYPE_CHECKING:
+    from h2s2r_retarget.embodiment import Embodiment
 
 Array = NDArray[np.float64]
 
@@ -20,10 +25,41 @@ SolvePalm = Callable[[Array, Array], tuple[Array, NDArray[np.bool_]]]
 IsFree = Callable[[Array, Array], NDArray[np.bool_]]
 """Joints `(k, J)` and object poses `(k, 4, 4)` to whether nothing touches the robot there."""
 
+_RESIDUAL_M = 0.002
+_RESIDUAL_RAD = 0.01
+_MAXIMUM_ITERATIONS = 30
+_NOISE_SHARES = (1.0, 0.5, 0.0)
+"""A hand three centimetres from the object has no room for all joint noise: as much is used as leaves it free."""
 _BATCH = 256
 _MAXIMUM_BATCHES = 20
 _MAXIMUM_DRAWS_FOR_ONE = 8
 """Fewer than one start in eight accepted means the pose itself is wrong, not the draw."""
+
+
+class PalmSolver:
+    """Inverse kinematics of the arm for palm targets; a solution counts if its residual is small.
+
+    Args:
+        embodiment: The robot.
+    """
+
+    def __init__(self, embodiment: Embodiment) -> None:
+        self._kinematics = BatchedKinematics(embodiment)
+        self._arm_dof = embodiment.arm_dof
+
+    def __call__(self, T_world_palm: Array, joint_position: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Solve from `joint_position (k, J)`, whose arm posture also guides the null space."""
+        solution = solve_palm(
+            self._kinematics,
+            joint_position,
+            T_world_palm,
+            posture=joint_position[:, : self._arm_dof],
+            maximum_iterations=_MAXIMUM_ITERATIONS,
+            position_tolerance_m=_RESIDUAL_M,
+            rotation_tolerance_rad=_RESIDUAL_RAD,
+        )
+        met = (solution.position_error_m < _RESIDUAL_M) & (solution.rotation_error_rad < _RESIDUAL_RAD)
+        return np.asarray(solution.joint_position), np.asarray(met)
 
 
 def draw_object_poses(rng: np.random.Generator, nominal: Array, spec: ResetSpec, count: int) -> Array:
@@ -111,7 +147,10 @@ class StartSampler:
         start = np.tile(self._joint_position, (_BATCH, 1))
         joints, met = self._solve_palm(poses @ self._T_object_palm, start)
         noise = self._rng.uniform(-self._spec.joint_rad, self._spec.joint_rad, joints.shape)
-        joints = np.clip(joints + noise, self._lower, self._upper)
-        good = met & self._is_free(joints, poses)
-        self._joints = np.concatenate([self._joints, joints[good]])
+        noisy, good = joints.copy(), np.zeros(_BATCH, dtype=bool)
+        for share in _NOISE_SHARES:
+            open_ = np.flatnonzero(met & ~good)
+            noisy[open_] = np.clip(joints[open_] + share * noise[open_], self._lower, self._upper)
+            good[open_] = self._is_free(noisy[open_], poses[open_])
+        self._joints = np.concatenate([self._joints, noisy[good]])
         self._poses = np.concatenate([self._poses, poses[good]])

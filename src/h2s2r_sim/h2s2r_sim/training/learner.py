@@ -39,6 +39,12 @@ class Learner:
         assert isinstance(actor, RNNModel)
         return actor
 
+    @property
+    def recurrent_shape(self) -> tuple[int, int]:
+        """Layers and width of the actor's recurrent state."""
+        lstm = self.actor.rnn.rnn
+        return (int(lstm.num_layers), int(lstm.hidden_size))
+
     def iterate(self) -> dict[str, float]:
         """Collect one rollout and update on it.
 
@@ -57,7 +63,7 @@ class Learner:
         return {
             **{f"loss_{name}": float(value) for name, value in losses.items()},
             "reward": total_reward / self._horizon,
-            "policy_std": float(self.actor.distribution.params[1].mean()) if self.actor.distribution else 0.0,
+            "policy_std": float(self.actor.distribution.params[1].detach().mean()) if self.actor.distribution else 0.0,
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -121,6 +127,7 @@ def _make_ppo(observation: TensorDict, environment: RslRlEnvironment, profile: P
         entropy_coef=ppo.entropy,
         learning_rate=ppo.learning_rate,
         max_grad_norm=ppo.gradient_norm,
+        use_clipped_value_loss=False,  # returns are near 20: a clip of 0.2 would freeze the critic
         schedule="fixed",
         device=device,
     )

@@ -51,6 +51,7 @@ class Trainer:
             the training environment or any random generator of it.
         profile: Length, evaluation interval and target.
         folder: Where checkpoint and curve live.
+        identity: What is being trained, as plain values; a checkpoint of something else is not resumed.
     """
 
     def __init__(
@@ -60,7 +61,10 @@ class Trainer:
         evaluate: Callable[[Learner], float],
         profile: Profile,
         folder: Path,
+        *,
+        identity: Any = None,
     ) -> None:
+        self._identity = identity
         self._learner, self._environment, self._evaluate = learner, environment, evaluate
         self._profile, self._folder = profile, folder
         self._steps_per_iteration = profile.environments * profile.ppo.horizon
@@ -86,9 +90,16 @@ class Trainer:
         return self._evaluated_success
 
     def resume(self) -> bool:
-        """Continue from the folder's checkpoint, if it has one."""
+        """Continue from the folder's checkpoint, if it has one and it is of the same training.
+
+        Returns:
+            Whether it did.
+
+        Raises:
+            InputError: There is a checkpoint that cannot be read.
+        """
         state = load_checkpoint(self._folder)
-        if state is None:
+        if state is None or state["identity"] != self._identity:
             return False
         self.load_state_dict(state)
         return True
@@ -120,6 +131,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on."""
         return {
+            "identity": self._identity,
             "learner": self._learner.state_dict(),
             "environment": self._environment.state_dict(),
             "iteration": self._iteration,

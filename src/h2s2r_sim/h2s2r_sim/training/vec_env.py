@@ -70,8 +70,8 @@ class RslRlEnvironment(VecEnv):
         self._finished += zip(result.success[ended].astype(float), result.episode_return[ended], strict=True)
         done = torch.from_numpy(ended).to(self.device)
         self.episode_length_buf = torch.where(done, 0, self.episode_length_buf + 1)
-        extras = {"time_outs": torch.from_numpy(result.truncated.copy()).to(self.device)}
-        return self.get_observations(), self._tensor(result.reward), done, extras
+        # No `time_outs`: the end of the path is part of the task, and the critic sees the clock.
+        return self.get_observations(), self._tensor(result.reward), done, {}
 
     def finished_episodes(self) -> list[tuple[float, float]]:
         """Strict success (0 or 1) and return of the episodes that ended since the last call."""
