@@ -139,6 +139,24 @@ def configured(kind: type[T], file: Path | None) -> T:
     return kind() if file is None else load_configuration(kind, file)
 
 
+def perceive_object_stage(task: Task, given: PerceptionInput, output: Path) -> Stage:
+    """The object alone, for recordings in which nobody demonstrates."""
+    from h2s2r_perception.perceive_object import perceive_object, perceive_object_is_current
+
+    mesh, symmetry = given.mesh or task.object.mesh, task.object.symmetry
+
+    def make(progress: StageProgress) -> None:
+        def tell(part: str, fraction: float) -> None:
+            progress.update(fraction, part)
+
+        perceive_object(given.recording, mesh, output, symmetry, given.prompt, tell)
+
+    def current() -> bool:
+        return perceive_object_is_current(given.recording, mesh, output, symmetry, given.prompt)
+
+    return Stage("perceive --object-only", "Perceiving the object", output, current, make)
+
+
 def report_stage(run: RunFolder) -> Stage:
     """The HTML page, from whatever artefacts there are."""
     from h2s2r_bringup.report import report_is_current, write_report

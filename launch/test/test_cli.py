@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from h2s2r_bringup import cli
 from h2s2r_bringup.commands.options import Numbers, TaskSelection
 from h2s2r_bringup.run_folder import RunFolder, only_writer
 from h2s2r_perception.artefact import InputError
+from h2s2r_perception.geometry import rotation_angle
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -110,3 +113,21 @@ def test_one_command_at_a_time_in_a_run_folder_and_a_dead_one_holds_nothing(tmp_
         other.communicate()
     with only_writer(RunFolder(tmp_path)):
         pass
+
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "m3t_rgbd"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real recording in {REAL}")
+def test_real_frames_are_imported_and_their_object_registered_from_one_box(tmp_path):
+    recording, output = tmp_path / "recording", tmp_path / "object"
+    assert cli.main(["import", str(REAL), "--layout", "m3t", "--output", str(recording)]) == 0
+    options = ["--mesh", str(REAL / "schauma.obj"), "--box", "400,118,526,410", "--object-only"]
+    places = ["--recording", str(recording), "--output", str(output), "--root", str(tmp_path)]
+    assert cli.main(["perceive", *options, *places]) == 0
+
+    given = np.array(json.loads((REAL / "pose.json").read_text())["T_camera_object_frame_200"])
+    given[:3, 3] += given[:3, :3] @ [0.0, 0.0, -0.097]  # from the given object frame to the mesh's (schauma.yaml)
+    found = np.loadtxt(output / "ob_in_cam" / "00000.txt")
+    assert np.linalg.norm(found[:3, 3] - given[:3, 3]) < 0.010
+    assert np.rad2deg(rotation_angle(given[:3, :3], found[:3, :3])) < 5.0

@@ -16,6 +16,11 @@ from h2s2r_bringup.commands.options import Numbers, TaskSelection, config_option
 @click.option("--recording", type=click.Path(path_type=Path), help="Recording to read [default: ROOT/TASK/recording].")
 @click.option("--mesh", type=click.Path(path_type=Path), help="Object mesh in metres [default: the task's].")
 @click.option("--output", type=click.Path(path_type=Path), help="Where it goes [default: ROOT/TASK/demonstration].")
+@click.option(
+    "--object-only",
+    is_flag=True,
+    help="Register and track the object, and stop: no motion, no hand needed; goes to object/ instead.",
+)
 @config_option
 @force_option
 @task_options
@@ -27,6 +32,7 @@ def command(
     recording: Path | None,
     mesh: Path | None,
     output: Path | None,
+    object_only: bool,
     config: Path | None,
     force: bool,
 ) -> None:
@@ -40,13 +46,18 @@ def command(
     Examples:
       h2s2r perceive
       h2s2r perceive --recording my/video --mesh my/mug.obj --click 320,240
+      h2s2r perceive --recording m3t/recording --mesh m3t/bottle.obj --box 400,118,526,410 --object-only
     """  # noqa: D301
     from h2s2r_bringup.commands.import_recording import prompt_of
     from h2s2r_bringup.pipeline import run_stage
     from h2s2r_bringup.run_folder import only_writer
-    from h2s2r_bringup.stages import PerceptionInput, perceive_stage
+    from h2s2r_bringup.stages import PerceptionInput, perceive_object_stage, perceive_stage
 
     given = PerceptionInput(recording or selection.run.recording, mesh, prompt_of(box, point, frame))
-    target = output or selection.run.demonstration
-    with only_writer(selection.run):
-        run_stage(perceive_stage(selection.load(), given, target, config), force=force)
+    task, run = selection.load(), selection.run
+    with only_writer(run):
+        if object_only:
+            stage = perceive_object_stage(task, given, output or run.path / "object")
+        else:
+            stage = perceive_stage(task, given, output or run.demonstration, config)
+        run_stage(stage, force=force)

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import InputError, is_current, writing
+from h2s2r_perception.artefact import is_current, writing
 from h2s2r_perception.demonstration import SCHEMA, Demonstration
-from h2s2r_perception.following import ObjectTrack, follow_hand, follow_object
+from h2s2r_perception.following import ObjectTrack, follow_hand
 from h2s2r_perception.geometry import inverse
 from h2s2r_perception.hand_pose import FuseConfiguration, HandPath, HandPoseEstimator, LiftConfiguration, fuse_hand_path
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration, MediaPipeHandEstimator
@@ -24,10 +23,15 @@ from h2s2r_perception.object_model import load_object_model
 from h2s2r_perception.object_path import ObjectPathConfiguration, clean_object_path
 from h2s2r_perception.onset import Motion, OnsetConfiguration, detect_motion
 from h2s2r_perception.overlay import Overlay, write_label, write_video
-from h2s2r_perception.recording import Prompt, Recording, check_prompt
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the part of the whole stage that is done, 0 to 1."""
+from h2s2r_perception.perceive_object import (
+    OBJECT_POSES,
+    Progress,
+    chosen_prompt,
+    follow_prompted_object,
+    part_of,
+    write_object_poses,
+)
+from h2s2r_perception.recording import Prompt, Recording
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,16 @@ def perceive(
     settings = configuration or PerceiveConfiguration()
     tell = progress or (lambda stage, fraction: None)
     recording = Recording.open(recording_folder)
-    prompt = _prompt(recording, prompt)
+    prompt = chosen_prompt(recording, prompt)
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(settings, prompt)) as writer:
-        track = _object(recording, object_mesh, prompt, settings, writer.folder, _part(tell, "object", 0.0, 0.5))
+        done = part_of(tell, "object", 0.0, 0.5)
+        track = follow_prompted_object(recording, object_mesh, prompt, settings.symmetry, writer.folder, done)
         T_world_object = clean_object_path(
             recording.stamp_ns, track.T_world_object, track.confidence, settings.object_path, source=recording_folder
         )
         motion = detect_motion(recording.stamp_ns, T_world_object, settings.onset, source=recording_folder)
-        hand = _hand(recording, motion, settings, hand_estimator, _part(tell, "hand", 0.5, 0.85))
+        hand = _hand(recording, motion, settings, hand_estimator, part_of(tell, "hand", 0.5, 0.85))
         demonstration = Demonstration(
             stamp_ns=recording.stamp_ns,
             T_world_object=T_world_object,
@@ -91,9 +96,9 @@ def perceive(
             premanipulation_index=motion.premanipulation_index,
         )
         demonstration.save(writer.folder)
-        _write_object_poses(writer.folder / "ob_in_cam", inverse(recording.T_world_camera) @ T_world_object)
+        write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ T_world_object)
         vertices = load_object_model(object_mesh, settings.symmetry).vertices
-        images = _drawn(recording, demonstration, vertices, _part(tell, "overlay", 0.85, 1.0))
+        images = _drawn(recording, demonstration, vertices, part_of(tell, "overlay", 0.85, 1.0))
         duration_s = float(recording.stamp_ns[-1] - recording.stamp_ns[0]) * 1e-9
         frame_rate = (recording.frame_count - 1) / duration_s
         write_video(writer.folder / "overlay.mp4", images, frame_rate, recording.frame_count)
@@ -113,50 +118,13 @@ def perceive_is_current(
     Raises:
         InputError: The Recording has no prompt and none is given, or an input cannot be read.
     """
-    stated = _stated(configuration or PerceiveConfiguration(), _prompt(Recording.open(recording_folder), prompt))
+    stated = _stated(configuration or PerceiveConfiguration(), chosen_prompt(Recording.open(recording_folder), prompt))
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     return is_current(output_folder, SCHEMA, inputs=inputs, configuration=stated)
 
 
 def _stated(configuration: PerceiveConfiguration, prompt: Prompt) -> dict[str, Any]:
     return {"perceive": configuration, "prompt": prompt.as_mapping()}
-
-
-def _prompt(recording: Recording, prompt: Prompt | None) -> Prompt:
-    chosen = prompt or recording.prompt
-    if chosen is None:
-        raise InputError(
-            recording.folder,
-            "prompt",
-            found="none",
-            expected="a box around the object, or a click on it",
-            remedy="give --box x0,y0,x1,y1 or --click x,y",
-        )
-    check_prompt(chosen, recording.image_size, recording.frame_count, recording.folder)
-    return chosen
-
-
-def _object(
-    recording: Recording,
-    mesh: Path,
-    prompt: Prompt,
-    settings: PerceiveConfiguration,
-    folder: Path,
-    done: Callable[[float], None],
-) -> ObjectTrack:
-    from h2s2r_perception.object_pose import SignedDistanceTracker
-    from h2s2r_perception.segmentation import segment
-
-    (folder / "masks").mkdir()
-    rgb, depth_m = recording.rgb(prompt.frame), recording.depth_m(prompt.frame)
-    mask, plane = segment(rgb, depth_m, recording.camera_matrix, prompt, source=str(recording.folder))
-    estimator = SignedDistanceTracker(load_object_model(mesh, settings.symmetry))
-    estimator.set_table_plane(plane)
-
-    def keep_mask(index: int, pixels: NDArray[np.bool_]) -> None:
-        cv2.imwrite(str(folder / "masks" / f"{index:05d}.png"), pixels.astype(np.uint8) * 255)
-
-    return follow_object(recording, estimator, mask, prompt.frame, keep_mask, done)
 
 
 def _hand(
@@ -168,24 +136,19 @@ def _hand(
 ) -> HandPath:
     own = None if estimator else MediaPipeHandEstimator(settings.mediapipe, settings.lift)
     try:
-        joints_world, confidence = follow_hand(recording, estimator or own, done)  # type: ignore[arg-type]
+        track = follow_hand(recording, estimator or own, done)  # type: ignore[arg-type]
     finally:
         if own is not None:
             own.close()
+    _refuse_left_hand(track, recording.folder)
     return fuse_hand_path(
         recording.stamp_ns,
-        joints_world,
-        confidence,
+        track.joints_world,
+        track.confidence,
         motion.premanipulation_index,
         settings.fuse,
         source=recording.folder,
     )
-
-
-def _write_object_poses(folder: Path, T_camera_object: NDArray[np.float64]) -> None:
-    folder.mkdir()
-    for index, T in enumerate(T_camera_object):
-        np.savetxt(folder / f"{index:05d}.txt", T, fmt="%.9f")
 
 
 def _drawn(
@@ -222,12 +185,3 @@ def _quality(track: ObjectTrack, hand: HandPath, motion: Motion) -> dict[str, fl
         "motion_end_frame": motion.end,
         "frames": len(track.confidence),
     }
-
-
-def _part(tell: Progress, stage: str, start: float, end: float) -> Callable[[float], None]:
-    """Report a part of the stage as its share of the whole."""
-
-    def done(fraction: float) -> None:
-        tell(stage, start + (end - start) * fraction)
-
-    return done
