@@ -5,12 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 
+from h2s2r_perception import artefact
+from h2s2r_perception.demonstration import SCHEMA as DEMONSTRATION_SCHEMA
+from h2s2r_perception.demonstration import Demonstration
+from h2s2r_perception.geometry import inverse, pose
 from h2s2r_policy import contract as contract_file
 from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.inference import FILE_NAME
 from h2s2r_policy.interface import make_contract, make_runner
 from h2s2r_retarget.embodiment import load_embodiment
+from h2s2r_retarget.kinematics import BatchedKinematics
+from h2s2r_retarget.retargeting import SCHEMA as RETARGETING_SCHEMA
+from h2s2r_retarget.retargeting import Retargeting
 
 HIDDEN = 8
 
@@ -42,6 +49,51 @@ def bundle_folder(tmp_path, contract):
     contract_file.write(contract, folder)
     _write_lstm(folder / FILE_NAME, contract.layout.size, contract.action_size)
     return folder
+
+
+@pytest.fixture
+def T_world_object():
+    """Where the object of these tests lies."""
+    return pose(np.eye(3), np.array([0.6, -0.15, 0.185]))
+
+
+@pytest.fixture
+def run_folder(bundle_folder, embodiment, T_world_object):
+    """A run of three stages: the object goes 0.25 m to +y in 2 s; the robot starts at its home posture."""
+    run = bundle_folder.parent
+    frames = 61
+    T = np.tile(T_world_object, (frames, 1, 1))
+    T[:, 1, 3] += np.linspace(0.0, 0.25, frames)
+    demonstration = Demonstration(
+        stamp_ns=10**9 + np.arange(frames, dtype=np.int64) * 33_333_333,
+        T_world_object=T,
+        object_confidence=np.ones(frames),
+        hand_joints_world=np.zeros((frames, 21, 3)),
+        hand_confidence=np.ones(frames),
+        motion_start=0,
+        motion_end=frames - 1,
+        premanipulation_index=0,
+    )
+    with artefact.writing(run / "demonstration", DEMONSTRATION_SCHEMA) as writer:
+        demonstration.save(writer.folder)
+    palm = BatchedKinematics(embodiment).forward(embodiment.home[None].copy()).T_world_palm[0]
+    retargeting = Retargeting(
+        joint_position=embodiment.home.copy(),
+        T_object_palm=inverse(T_world_object) @ palm,
+        path_joint_position=np.tile(embodiment.home, (2, 1)),
+        path_T_world_palm=np.tile(palm, (2, 1, 1)),
+        path_stamp_s=np.array([0.0, 1.0]),
+        joint_names=embodiment.joint_names,
+        embodiment=embodiment.name,
+        embodiment_sha256=embodiment.sha256,
+        quality={},
+    )
+    with artefact.writing(run / "retargeting", RETARGETING_SCHEMA) as writer:
+        retargeting.save(writer.folder)
+        writer.fields.update(
+            joint_names=embodiment.joint_names, embodiment=embodiment.name, embodiment_sha256=embodiment.sha256
+        )
+    return run
 
 
 @pytest.fixture

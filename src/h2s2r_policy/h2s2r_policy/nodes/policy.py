@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
-from h2s2r_retarget.retargeting import Retargeting
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -23,6 +22,7 @@ from h2s2r_policy.nodes.run_node import run_node
 from h2s2r_policy.policy_session import Phase, PolicySession, StartPose
 from h2s2r_policy.task_guard import TaskGuard, TaskGuardConfiguration
 from h2s2r_retarget.kinematics import BatchedKinematics
+from h2s2r_retarget.retargeting import Retargeting
 
 
 class PolicyNode(Node):
@@ -33,6 +33,7 @@ class PolicyNode(Node):
         run = Path(str(self.declare_parameter("run_folder", "").value))
         retargeting = Retargeting.load(run / "retargeting")
         bundle, embodiment, runner = open_policy(run / "policy")
+        retargeting.check_embodiment(embodiment)
         kinematics = BatchedKinematics(embodiment)
         guard = TaskGuard(TaskGuardConfiguration(), kinematics, bundle.contract.table_height_m)
         start_pose = StartPose(retargeting.T_object_palm, retargeting.joint_position)
