@@ -86,6 +86,54 @@ def retarget_stage(task: Task, run: RunFolder, config: Path | None = None) -> St
     return Stage("retarget", "Retargeting to the robot", run.retargeting, current, make)
 
 
+def train_stage(task: Task, run: RunFolder, *, profile: str, steps: int | None = None, resume: bool = True) -> Stage:
+    """The policy bundle, by learning in simulation.
+
+    Args:
+        task: What is to be learned.
+        run: Where the artefacts lie.
+        profile: Name of the training profile.
+        steps: Environment steps at most; the profile's when None.
+        resume: Go on from the checkpoint, or begin afresh.
+    """
+    from h2s2r_sim.training.profiles import profile_named
+    from h2s2r_sim.training.train import train, training_is_current
+
+    settings = profile_named(profile)
+    if steps is not None:
+        settings = dataclasses.replace(settings, maximum_steps=steps)
+
+    def make(progress: StageProgress) -> None:
+        from h2s2r_sim.training.trainer import TrainingInterruptedError
+
+        folders = (run.demonstration, run.retargeting, run.training, run.policy)
+        try:
+            train(task, *folders, settings, resume=resume, progress=progress.update)
+        except TrainingInterruptedError as interruption:
+            raise KeyboardInterrupt from interruption
+
+    def current() -> bool:
+        return training_is_current(task, run.demonstration, run.retargeting, run.policy, settings)
+
+    return Stage("train", f"Training ({profile})", run.policy, current, make)
+
+
+def evaluate_stage(task: Task, run: RunFolder, *, episodes: int, seed: int = 0) -> Stage:
+    """Success of the policy and of the baselines on the same episodes."""
+    from h2s2r_sim.evaluation import EvaluationConfiguration, evaluate, evaluation_is_current
+
+    configuration = EvaluationConfiguration(episodes, seed)
+    folders = (run.demonstration, run.retargeting, run.policy, run.evaluation)
+
+    def make(progress: StageProgress) -> None:
+        evaluate(task, *folders, configuration, progress=progress.update)
+
+    def current() -> bool:
+        return evaluation_is_current(task, *folders, configuration)
+
+    return Stage("evaluate", "Evaluating", run.evaluation, current, make)
+
+
 def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> Stage:
     """Trials through the ROS graph with a simulated robot and camera.
 

@@ -37,6 +37,9 @@ class Verdict:
     simulated_s: float
     """From the policy's start to the end, in simulated time."""
     wall_s: float
+    """The whole trial, reset and registration included."""
+    registration_s: float | None
+    """Wall time from the reset to a stable object pose; None when there was none."""
     reason: str
     """Why it ended: `settled`, or the limit that was passed."""
 
@@ -98,7 +101,7 @@ class TrialWatch:
         """Whether the object was ever further from its goal than the task allows."""
         return (self.largest_distance_m or 0.0) > self._success.lost_anchor_distance_m
 
-    def verdict(self, reason: str, wall_s: float) -> Verdict:
+    def verdict(self, reason: str, wall_s: float, registration_s: float | None = None) -> Verdict:
         """Strict success: settled, final mean anchor distance below the limit, never lost."""
         final = None
         if self._last_ns is not None:
@@ -106,7 +109,7 @@ class TrialWatch:
             final = float(anchor_distance(T_last, self._T_world_end[None], self._anchors)[0])
         close = final is not None and final < self._success.final_anchor_distance_m
         success = close and reason == "settled" and self.largest_distance_m is not None and not self.is_lost
-        return Verdict(success, final, self.largest_distance_m, self.simulated_s, wall_s, reason)
+        return Verdict(success, final, self.largest_distance_m, self.simulated_s, wall_s, registration_s, reason)
 
 
 def is_stable(T_world_object: list[Array]) -> bool:

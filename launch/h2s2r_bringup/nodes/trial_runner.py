@@ -83,9 +83,10 @@ class TrialRunner(Node):
 
     def _run_trial(self) -> Verdict:
         started = time.monotonic()
-        watch = self._new_watch()
+        watch, registration_s = self._new_watch(), None
         try:
             self._prepare()
+            registration_s = time.monotonic() - started
             # The goal still stands where the last trial ended. The policy starts it again when it has arrived.
             self._call("/goal/start")
             self._watch = watch
@@ -95,7 +96,7 @@ class TrialRunner(Node):
             reason = str(failure)
         finally:
             self._watch = None
-        verdict = watch.verdict(reason, time.monotonic() - started)
+        verdict = watch.verdict(reason, time.monotonic() - started, registration_s)
         try:
             self._call("/policy/hold")
         except TrialFailedError as failure:

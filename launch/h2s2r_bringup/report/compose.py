@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from h2s2r_bringup.report import plots, sources, video
 from h2s2r_bringup.report.figures import (
     CONTENDERS,
@@ -149,19 +147,12 @@ def _success_rows(values: Mapping[str, float]) -> list[SuccessRow]:
             low, high, count = values[f"{key}_lo"], values[f"{key}_hi"], int(values[f"{key}_n"])
             rows.append(SuccessRow(name, values[key], low, high, count, ours=who == "policy"))
     if "deployed_success" in values and "deployed_n" in values:
+        from h2s2r_sim.evaluation import wilson_interval
+
         count = int(values["deployed_n"])
         low, high = wilson_interval(round(values["deployed_success"] * count), count)
         rows.append(SuccessRow("Policy through ROS 2", values["deployed_success"], low, high, count, ours=True))
     return rows
-
-
-def wilson_interval(successes: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a rate (Wilson 1927)."""
-    z = 1.959964
-    rate, spread = successes / count, z * z / count
-    middle = (rate + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * float(np.sqrt(rate * (1 - rate) / count + spread / (4 * count)))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _error_rows(values: Mapping[str, float]) -> list[ErrorRow]:
