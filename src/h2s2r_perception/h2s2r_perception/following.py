@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,46 +54,57 @@ def follow_object(
     count = recording.frame_count
     T_camera_object = np.tile(np.eye(4), (count, 1, 1))
     confidence = np.zeros(count)
+    known = np.zeros(count, dtype=bool)
 
     def keep(index: int, estimate: PoseEstimate) -> None:
         T_camera_object[index] = estimate.T_camera_object
         reliable = not estimate.lost and estimate.confidence >= LEAST_CONFIDENCE
         confidence[index] = estimate.confidence if reliable else 0.0
+        known[index] = True
         keep_mask(index, estimator.mask)
-        frames_done[0] += 1
-        done(frames_done[0] / count)
+        done(float(known.mean()))
 
-    def follow(indices: Iterable[int]) -> float:
-        rgb, depth_m = recording.rgb(first), recording.depth_m(first)
-        estimate = estimator.register(rgb, depth_m, recording.camera_matrix, mask)
-        found = estimate.confidence
-        if not frames_done[0]:
-            keep(first, estimate)
-        for index in indices:
-            keep(index, estimator.track(recording.rgb(index), recording.depth_m(index)))
-        return found
+    def register() -> PoseEstimate:
+        return estimator.register(recording.rgb(first), recording.depth_m(first), recording.camera_matrix, mask)
 
-    frames_done = [0]
-    registration_confidence = follow(range(first + 1, count))
+    registered = register()
+    keep(first, registered)
+    for index in range(first + 1, count):
+        keep(index, estimator.track(recording.rgb(index), recording.depth_m(index)))
     if first > 0:
-        follow(range(first - 1, -1, -1))
-    return ObjectTrack(recording.T_world_camera @ T_camera_object, confidence, float(registration_confidence))
+        register()
+    for index in range(first - 1, -1, -1):
+        keep(index, estimator.track(recording.rgb(index), recording.depth_m(index)))
+    return ObjectTrack(recording.T_world_camera @ T_camera_object, confidence, float(registered.confidence))
 
 
-def follow_hand(
-    recording: Recording, estimator: HandPoseEstimator, done: Callable[[float], None]
-) -> tuple[FloatArray, FloatArray]:
-    """Estimate the hand in every frame.
+@dataclass(frozen=True, eq=False)
+class HandTrack:
+    """What the hand pose estimator said, frame by frame."""
 
-    Returns:
-        Joints `(T, 21, 3)` in the world [m], NaN where no hand was seen, and confidence `(T,)`, 0 there.
+    joints_world: FloatArray
+    """`(T, 21, 3)` [m]; NaN where no hand was seen."""
+    confidence: FloatArray
+    """`(T,)` in [0, 1]; 0 where no hand was seen."""
+    right: NDArray[np.bool_]
+    """`(T,)` whether a right hand was seen."""
+
+
+def follow_hand(recording: Recording, estimator: HandPoseEstimator, done: Callable[[float], None]) -> HandTrack:
+    """Estimate the hand in every frame, in the order of time.
+
+    Args:
+        recording: What the camera saw.
+        estimator: Finds the hand in one frame.
+        done: Called with the part of the frames that are done.
     """
-    joints_world = np.full((recording.frame_count, 21, 3), np.nan)
-    confidence = np.zeros(recording.frame_count)
-    for index in range(recording.frame_count):
+    count = recording.frame_count
+    track = HandTrack(np.full((count, 21, 3), np.nan), np.zeros(count), np.zeros(count, dtype=bool))
+    for index in range(count):
         hand = estimator.estimate(recording.rgb(index), recording.depth_m(index), recording.camera_matrix)
         if hand is not None:
-            joints_world[index] = transform_points(recording.T_world_camera, hand.joints_camera)
-            confidence[index] = hand.confidence
-        done((index + 1) / recording.frame_count)
-    return joints_world, confidence
+            track.joints_world[index] = transform_points(recording.T_world_camera, hand.joints_camera)
+            track.confidence[index] = hand.confidence
+            track.right[index] = hand.right
+        done((index + 1) / count)
+    return track

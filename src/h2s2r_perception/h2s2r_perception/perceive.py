@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import is_current, writing
+from h2s2r_perception.artefact import InputError, is_current, writing
 from h2s2r_perception.demonstration import SCHEMA, Demonstration
-from h2s2r_perception.following import ObjectTrack, follow_hand
+from h2s2r_perception.following import HandTrack, ObjectTrack, follow_hand
 from h2s2r_perception.geometry import inverse
 from h2s2r_perception.hand_pose import FuseConfiguration, HandPath, HandPoseEstimator, LiftConfiguration, fuse_hand_path
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration, MediaPipeHandEstimator
@@ -32,6 +32,8 @@ from h2s2r_perception.perceive_object import (
     write_object_poses,
 )
 from h2s2r_perception.recording import Prompt, Recording
+
+_LEFT_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,20 @@ def _hand(
         settings.fuse,
         source=recording.folder,
     )
+
+
+def _refuse_left_hand(track: HandTrack, source: Path) -> None:
+    """Single frames may be mistaken about the side, not nearly all of them."""
+    seen = int((track.confidence > 0.0).sum())
+    left = seen - int(track.right.sum())
+    if left > _LEFT_SHARE * seen:
+        raise InputError(
+            source,
+            "hand",
+            found=f"a left hand in {left} of the {seen} frames that show a hand",
+            expected="a right hand, like the robot's",
+            remedy="record the demonstration with the right hand, in an image that is not mirrored",
+        )
 
 
 def _drawn(

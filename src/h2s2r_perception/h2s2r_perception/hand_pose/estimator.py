@@ -38,6 +38,8 @@ class HandEstimate:
     """In (0, 1]."""
     pixels: NDArray[np.float64]
     """`(21, 2)` the landmarks that it was lifted from [px]."""
+    right: bool = True
+    """Whether it looks like a right hand."""
 
 
 class HandPoseEstimator(Protocol):

@@ -99,7 +99,7 @@ def lift_with_depths(
     if consistent.sum() < limits.minimum_consistent or size_ratio > limits.largest_size_ratio:
         return None
     certainty = float(consistent.mean()) * min(1.0, (limits.largest_size_ratio - size_ratio) / 0.2)
-    return HandEstimate(joints, max(certainty, 0.01), landmarks.pixels)
+    return HandEstimate(joints, max(certainty, 0.01), landmarks.pixels, landmarks.right)
 
 
 def sample_depth(depth_m: NDArray[np.float32], pixels: FloatArray) -> FloatArray:

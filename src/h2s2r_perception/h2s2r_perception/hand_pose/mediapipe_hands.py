@@ -146,6 +146,8 @@ def _hands(configuration: MediaPipeConfiguration, *, static: bool) -> Any:
                 min_detection_confidence=configuration.detection_confidence,
                 min_tracking_confidence=configuration.tracking_confidence,
             )
+            # The graph starts in threads that speak late; a first image waits for them.
+            hands.process(np.zeros((64, 64, 3), np.uint8))
     except (ImportError, AttributeError) as error:
         raise InputError(
             "mediapipe",
