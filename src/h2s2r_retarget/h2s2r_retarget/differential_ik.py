@@ -151,8 +151,8 @@ def _moved(
         rest = error - xp.matmul(J, fixed[..., None])[..., 0]
         free = xp.where(blocked[:, None, :], xp.zeros_like(J), J)
         others = _damped_step(xp, free, rest, xp.where(blocked, xp.zeros_like(pull), pull), damping)
-        step = xp.where(xp.any(blocked, axis=-1)[:, None], xp.where(blocked, fixed, others), step)
-        step = _capped(xp, step, settings.maximum_step_rad)
+        shared = _capped(xp, xp.where(blocked, fixed, others), settings.maximum_step_rad)
+        step = xp.where(xp.any(blocked, axis=-1)[:, None], shared, step)
     moved = xp.minimum(xp.maximum(arm + step, lower), upper)
     return xp.concat([moved, q[:, arm_dof:]], axis=-1)
 

@@ -52,10 +52,9 @@ class _Level:
     """Where in the joint vector."""
     parents: tuple[int, ...]
     """Index of each parent within the level before."""
-    offset: np.ndarray
-    """`(3, K, 1)` m, joint origin in the parent joint's frame."""
-    rotation: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """`(3, 3, K, 1)` each: parent to child is M0 + sin(q) M1 + cos(q) M2 (Rodrigues' formula, constant part folded)."""
+    local: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """`(3, 4, K, 1)` each: the pose [R | p] in the parent joint's frame is M0 + sin(q) M1 + cos(q) M2 (Rodrigues'
+    formula with the constant transform folded in)."""
     axis: np.ndarray
     """`(3, K, 1)`, unit, in the joint's own frame."""
 
@@ -125,18 +124,18 @@ class BatchedKinematics:
         tree = self._for(arm_position)
         return self._palm(tree, _walk(tree, arm_position, self.embodiment.arm_dof), arm_position)
 
-    def _palm(self, tree: _Tree, chain: list[_Placed], like: Array) -> PalmKinematics:
+    def _palm(self, tree: _Tree, chain: list[Array], like: Array) -> PalmKinematics:
         xp = array_namespace(like)
         last = chain[tree.palm.level]
-        R = _multiply(last.R[:, :, 0], tree.palm.R)
+        R = _multiply(last[:, :, 0], tree.palm.R)
         p = _position(last, tree.palm)
         T = xp.zeros((like.shape[0], 4, 4), dtype=like.dtype, device=device(like))
         T[:, :3, :3] = xp.permute_dims(R, (2, 0, 1))
         T[:, :3, 3] = p.T
         T[:, 3, 3] = 1.0
         arm = range(self.embodiment.arm_dof)
-        axes = xp.stack([_apply(chain[j].R, tree.levels[j].axis)[:, 0] for j in arm], axis=1)
-        lever = p[:, None] - xp.stack([chain[j].p[:, 0] for j in arm], axis=1)
+        axes = xp.stack([_apply(chain[j], tree.levels[j].axis)[:, 0] for j in arm], axis=1)
+        lever = p[:, None] - xp.stack([chain[j][:, 3, 0] for j in arm], axis=1)
         linear = _cross(xp, axes, lever)
         jacobian = xp.permute_dims(xp.concat([linear, axes], axis=0), (2, 0, 1))
         return PalmKinematics(T, _contiguous(jacobian))
@@ -150,32 +149,24 @@ class BatchedKinematics:
         return self._converted[key]
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """World poses of a level's joint frames: R `(3, 3, K, N)`, p `(3, K, N)`."""
-
-    R: Array
-    p: Array
-
-
-def _walk(tree: _Tree, joint_position: Array, depth: int) -> list[_Placed]:
+def _walk(tree: _Tree, joint_position: Array, depth: int) -> list[Array]:
+    """World poses [R | p] `(3, 4, K, N)` of each level's joint frames."""
     xp = array_namespace(joint_position)
     q = _contiguous(joint_position.T)
     sin, cos = xp.sin(q), xp.cos(q)
-    chain: list[_Placed] = []
+    chain: list[Array] = []
     for level in tree.levels[:depth]:
         first, last = level.columns[0], level.columns[-1] + 1
         columns: Any = slice(first, last) if len(level.columns) == last - first else list(level.columns)
-        M0, M1, M2 = level.rotation
-        local = M0 + sin[columns] * M1 + cos[columns] * M2
-        if not chain:
-            chain.append(_Placed(local, level.offset + xp.zeros_like(q[columns])))
-            continue
-        before = chain[-1]
-        R, p = before.R, before.p
-        if R.shape[2] > 1 and level.parents != tuple(range(R.shape[2])):
-            R, p = R[:, :, list(level.parents)], p[:, list(level.parents)]
-        chain.append(_Placed(_multiply(R, local), p + _apply(R, level.offset)))
+        M0, M1, M2 = level.local
+        pose = M0 + sin[columns] * M1 + cos[columns] * M2
+        if chain:
+            before = chain[-1]
+            if before.shape[2] > 1 and level.parents != tuple(range(before.shape[2])):
+                before = before[:, :, list(level.parents)]
+            pose = _multiply(before, pose)
+            pose[:, 3] += before[:, 3]
+        chain.append(pose)
     return chain
 
 
@@ -187,8 +178,8 @@ def _apply(R: Array, v: Array) -> Array:
     return R[:, 0] * v[0] + R[:, 1] * v[1] + R[:, 2] * v[2]
 
 
-def _position(placed: _Placed, frame: _Frame) -> Array:
-    return placed.p[:, frame.index] + _apply(placed.R[:, :, frame.index], frame.offset)
+def _position(placed: Array, frame: _Frame) -> Array:
+    return placed[:, 3, frame.index] + _apply(placed[:, :3, frame.index], frame.offset)
 
 
 def _cross(xp: Any, a: Array, b: Array) -> Array:
@@ -211,8 +202,7 @@ def _convert(tree: _Tree, xp: Any, like: Array) -> _Tree:
         _Level(
             level.columns,
             level.parents,
-            to(level.offset),
-            (to(level.rotation[0]), to(level.rotation[1]), to(level.rotation[2])),
+            (to(level.local[0]), to(level.local[1]), to(level.local[2])),
             to(level.axis),
         )
         for level in tree.levels
@@ -271,12 +261,14 @@ def _level(links: list[_Link], before: list[_Link], embodiment: Embodiment) -> _
     names = [link.joint.name for link in before]
     K = np.stack([skew(link.joint.axis) for link in links])
     C = np.stack([link.T[:3, :3] for link in links])
-    constant, sine, cosine = C + C @ K @ K, C @ K, -C @ K @ K
+    offset = np.stack([link.T[:3, 3:] for link in links])
+    nothing = np.zeros_like(offset)
+    constant = np.concatenate([C + C @ K @ K, offset], axis=2)
+    sine, cosine = np.concatenate([C @ K, nothing], axis=2), np.concatenate([-C @ K @ K, nothing], axis=2)
     return _Level(
         columns=tuple(embodiment.joint_names.index(link.joint.name) for link in links),
         parents=tuple(names.index(link.parent) for link in links if link.parent is not None),
-        offset=np.stack([link.T[:3, 3] for link in links], axis=1)[..., None],
-        rotation=(_batch_last(constant), _batch_last(sine), _batch_last(cosine)),
+        local=(_batch_last(constant), _batch_last(sine), _batch_last(cosine)),
         axis=np.stack([link.joint.axis for link in links], axis=1)[..., None],
     )
 
