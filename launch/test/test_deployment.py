@@ -148,7 +148,7 @@ def test_a_refused_service_is_a_failed_trial_with_its_reason(run_folder, tmp_pat
 
 
 VERDICTS = [
-    trial.Verdict(index < 9, 0.01, 0.1, 4.0, 9.0, "settled" if index < 9 else "object lost") for index in range(10)
+    trial.Verdict(index < 9, 0.01, 0.1, 4.0, 9.0, 2.0, "settled" if index < 9 else "object lost") for index in range(10)
 ]
 LATENCIES = {name: np.linspace(10.0, 20.0, 101) for name in (*HOPS, TOTAL)}
 
