@@ -15,7 +15,7 @@ from array_api_compat import array_namespace
 from h2s2r_perception import geometry
 from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.terms import Term
-from h2s2r_retarget.differential_ik import step_palm
+from h2s2r_retarget.differential_ik import step_twist
 from h2s2r_retarget.kinematics import BatchedKinematics, HandKinematics
 
 Array = Any
@@ -93,13 +93,14 @@ class ActionSpace:
         """
         xp = array_namespace(action, joint_position)
         action = xp.clip(xp.astype(action, joint_position.dtype), -1.0, 1.0)
-        T_target = self._move_palm(state.T_world_palm_target, action[:, :6], measured.T_world_palm)
+        T_target, twist = self._move_palm(state.T_world_palm_target, action[:, :6], measured.T_world_palm)
         synergy = self._synergy.towards(state.synergy, action[:, 6:], self.configuration.synergy_step)
-        arm_target = step_palm(self._kinematics, joint_position, T_target, posture=state.arm_posture)
+        arm_target = step_twist(self._kinematics, joint_position, measured, twist, posture=state.arm_posture)
         joint_target = self._synergy.compose(arm_target, synergy, state.hand_residual)
         return ActionState(T_target, synergy, state.hand_residual, state.arm_posture, joint_target)
 
-    def _move_palm(self, T_world_target: Array, step: Array, T_world_palm: Array) -> Array:
+    def _move_palm(self, T_world_target: Array, step: Array, T_world_palm: Array) -> tuple[Array, Array]:
+        # The new target, and the world-frame twist [linear, angular] from the measured palm to it.
         xp = array_namespace(step)
         configuration = self.configuration
         R_palm = T_world_palm[:, :3, :3]
@@ -110,7 +111,8 @@ class ActionSpace:
         error = geometry.vector_from_rotation(xp.matmul(R_target, xp.matrix_transpose(R_palm)))
         angular = _shorten(error, configuration.leash_rad)
         R_new = xp.matmul(geometry.rotation_from_vector(angular), R_palm)
-        return geometry.pose(R_new, T_world_palm[:, :3, 3] + linear)
+        T_target = geometry.pose(R_new, T_world_palm[:, :3, 3] + linear)
+        return T_target, xp.concat([linear, angular], axis=-1)
 
 
 def _shorten(vector: Array, longest: float) -> Array:

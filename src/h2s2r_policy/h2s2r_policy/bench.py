@@ -1,0 +1,74 @@
+"""What one policy step costs beyond the network: `python -m h2s2r_policy.bench`.
+
+Observation, action and four controller steps, for one robot and for 128 environments, on one thread. Prints a
+table, writes a flat JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from h2s2r_policy import controller
+from h2s2r_policy.interface import joint_limits, make_runner
+from h2s2r_policy.policy_runner import Measurement
+from h2s2r_retarget.embodiment import load_embodiment
+
+OUTPUT = Path("build/bench/policy.json")
+REPEATS = 300
+
+
+def measure(rows: int) -> dict[str, float]:
+    """Median times [ms] for this many rows."""
+    embodiment = load_embodiment("iiwa14_allegro")
+    rng = np.random.default_rng(0)
+    joints = embodiment.home + rng.normal(0.0, 0.02, (rows, embodiment.dof))
+    T = np.tile(np.eye(4), (rows, 1, 1))
+    T[:, :3, 3] = rng.normal(0.5, 0.05, (rows, 3))
+    runner, limits = make_runner(embodiment, "none"), joint_limits(embodiment)
+    runner.reset(joints, T)
+    measurement = Measurement(joints, np.zeros_like(joints), T, T)
+    action = rng.uniform(-1.0, 1.0, (rows, 11)).astype(np.float32)
+    command = controller.reset(joints, limits)
+    gain = controller.ControllerConfiguration().gain_per_s
+    observe = _median_ms(lambda: runner.observe(measurement))
+    act = _median_ms(lambda: runner.act(action))
+    target = runner.commanded.joint_target
+    control = _median_ms(lambda: controller.step(command, target, limits, dt_s=1.0 / 60.0, gain_per_s=gain))
+    return {
+        f"observe_{rows}_ms": observe,
+        f"act_{rows}_ms": act,
+        f"controller_{rows}_ms": control,
+        f"policy_step_{rows}_ms": observe + act + 4.0 * control,
+    }
+
+
+def _median_ms(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(times))
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    output = parser.parse_args().output
+    figures = {name: value for rows in (1, 128) for name, value in measure(rows).items()}
+    for name, value in figures.items():
+        print(f"{name:<24}{value:8.3f}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({**figures, "machine": platform.processor() or platform.machine()}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
