@@ -12,7 +12,7 @@ from typing import Any
 from array_api_compat import array_namespace, device
 
 from h2s2r_perception.geometry import vector_from_rotation
-from h2s2r_retarget.kinematics import Array, BatchedKinematics, PalmKinematics
+from h2s2r_retarget.kinematics import Array, BatchedKinematics, HandKinematics, PalmKinematics
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,33 @@ def step_palm(
     return q
 
 
+def step_twist(
+    kinematics: BatchedKinematics,
+    joint_position: Array,
+    palm: PalmKinematics | HandKinematics,
+    twist: Array,
+    *,
+    posture: Array,
+    settings: DampedLeastSquares = DampedLeastSquares(),
+) -> Array:
+    """One iteration of `step_palm` for a caller that knows kinematics and error already.
+
+    Args:
+        kinematics: Of the robot.
+        joint_position: `(N, J)` rad.
+        palm: Kinematics of `joint_position`.
+        twist: `(N, 6)` [m; rad], world frame, from the palm to its target.
+        posture: `(N, A)` rad the null space is pulled to.
+        settings: Behaviour of the iteration.
+
+    Returns:
+        `(N, J)` rad, within the joint limits.
+    """
+    xp, q = array_namespace(joint_position), joint_position
+    damping = xp.full((q.shape[0],), settings.damping**2, dtype=q.dtype, device=device(q))
+    return _moved(kinematics, q, palm, twist, damping, posture, settings)
+
+
 def solve_palm(
     kinematics: BatchedKinematics,
     joint_position: Array,
@@ -130,7 +157,7 @@ def solve_palm(
 def _moved(
     kinematics: BatchedKinematics,
     q: Array,
-    palm: PalmKinematics,
+    palm: PalmKinematics | HandKinematics,
     error: Array,
     damping: Array,
     posture: Array,
