@@ -149,6 +149,7 @@ def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> St
     configuration = DeploymentConfiguration(task, trials, seed)
 
     def make(progress: StageProgress) -> None:
+        _demand_fitting_policy(run)
         code = run_trials(
             run.path, task, trials, seed=seed, progress=lambda done, _: progress.update(done), report=progress.say
         )
@@ -163,11 +164,21 @@ def run_graph(graph: str, task: str, run: RunFolder, *, seed: int = 0) -> int:
     Returns:
         The graph's exit code.
     """
-    from h2s2r_bringup.node_table import GraphSettings
+    from h2s2r_bringup.node_table import GraphSettings, nodes_of
     from h2s2r_bringup.up import up
 
     require_run(run)
-    return up(graph, GraphSettings(run.path, task, run.path / "log" / graph, seed=seed))
+    settings = GraphSettings(run.path, task, run.path / "log" / graph, seed=seed)
+    nodes_of(graph, settings)  # refuses an unknown name before the policy is looked at
+    _demand_fitting_policy(run)
+    return up(graph, settings)
+
+
+def _demand_fitting_policy(run: RunFolder) -> None:
+    """Refuse a policy made for another robot before any node is started; the nodes would refuse it one by one."""
+    from h2s2r_policy.interface import open_policy
+
+    open_policy(run.policy)
 
 
 def _end_with(code: int) -> None:

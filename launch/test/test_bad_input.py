@@ -7,6 +7,7 @@ The Recording is a small one: a camera looks straight down at a table on which a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -16,8 +17,14 @@ import numpy as np
 import pytest
 
 from h2s2r_bringup import cli
-from h2s2r_perception.artefact import Schema, content_sha256, writing
+from h2s2r_perception.artefact import InputError, Schema, content_sha256, writing
 from h2s2r_perception.recording import Prompt, RecordingWriter
+from h2s2r_policy.contract import write as write_contract
+from h2s2r_policy.controller import ControllerConfiguration
+from h2s2r_policy.goal_clock import GoalClockConfiguration
+from h2s2r_policy.interface import make_contract, make_runner
+from h2s2r_policy.joint_map import JointMap
+from h2s2r_retarget.embodiment import load_embodiment
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 16
 K = np.array([[150.0, 0.0, 80.0], [0.0, 150.0, 60.0], [0.0, 0.0, 1.0]])
@@ -224,3 +231,42 @@ def test_pose_that_is_not_a_number(tmp_path, capsys):
 
 def test_stage_without_the_artefact_before_it(tmp_path, capsys):
     refuses(capsys, "retarget", "--root", tmp_path, names=("demonstration", "no such file", "h2s2r perceive"))
+
+
+def test_contract_of_another_embodiment_is_refused_before_a_node_is_started(tmp_path, capsys):
+    embodiment = load_embodiment("iiwa14_allegro")
+    contract = make_contract(
+        embodiment,
+        make_runner(embodiment, "none"),
+        symmetry="none",
+        recurrent_shape=(1, 8),
+        physics_rate_hz=120.0,
+        table_height_m=0.155,
+        expected_latency_s=(0.0, 0.1),
+        goal_clock=GoalClockConfiguration(),
+        controller=ControllerConfiguration(),
+    )
+    folder = tmp_path / "snackbox_push" / "policy"
+    folder.mkdir(parents=True)
+    write_contract(dataclasses.replace(contract, embodiment_hash="0" * 64), folder)
+    arguments = ("up", "simulated", "--root", tmp_path)
+    for trials in ("1", "0"):
+        names = (str(folder), "embodiment_hash", "000000")
+        refuses(capsys, *arguments, "--trials", trials, names=names, keeps=folder)
+    assert not (tmp_path / "snackbox_push" / "log").exists()
+
+
+def test_joint_missing_from_a_joint_state_reads_as_the_command_would_print_it():
+    """Nodes report this error on /diagnostics; its words are the same one line."""
+    names = load_embodiment("iiwa14_allegro").joint_names
+    with pytest.raises(InputError) as caught:
+        JointMap(names).pick(names[1:], [0.0] * (len(names) - 1), source="/joint_states", field="position")
+    line = cli._input_message(caught.value)
+    assert line is not None
+    assert "\n" not in line
+    for word in ("/joint_states", names[0], "no such joint", "expected", "start its driver"):
+        assert word in line
+
+
+def test_a_graph_that_does_not_exist(recording, capsys):
+    refuses(capsys, "up", "simulatd", "--root", _root(recording), names=("graph", "'simulatd'", "simulated"))

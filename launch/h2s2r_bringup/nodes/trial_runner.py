@@ -49,8 +49,8 @@ class TrialFailedError(Exception):
 class TrialRunner(Node):
     """Parameters: `task`, `run_folder`, `output_folder`, `trials` (0: until interrupted)."""
 
-    def __init__(self) -> None:
-        super().__init__("trial_runner")
+    def __init__(self, **node_arguments: object) -> None:
+        super().__init__("trial_runner", **node_arguments)
         task = load_task(str(self.declare_parameter("task", "snackbox_push").value))
         run = Path(str(self.declare_parameter("run_folder", "").value))
         self.trials = int(self.declare_parameter("trials", 0).value)
