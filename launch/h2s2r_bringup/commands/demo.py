@@ -11,7 +11,7 @@ from h2s2r_bringup.commands.options import TaskSelection, force_option, task_opt
 @force_option
 @task_options
 def command(selection: TaskSelection, force: bool) -> None:
-    """Run every stage: from a human's video to a robot that does the task, and a report.
+    """Run all stages, from a human's video to robot and report.
 
     In: the task; a recording in the run folder is used if there is one (h2s2r import), else one is
     rendered. Out: every artefact of the run folder and report.html. Finished stages are skipped;

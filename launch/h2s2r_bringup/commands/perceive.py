@@ -36,7 +36,7 @@ def command(
     config: Path | None,
     force: bool,
 ) -> None:
-    """Find object and hand in a recording, and the moment before the hand moves the object.
+    """Find object, hand and start of motion in a recording.
 
     In: a Recording, the object's mesh, and which object is meant (a box or a click; without one, the
     recording's own prompt). Out: demonstration/ with masks, object poses, hand joints, the

@@ -14,7 +14,7 @@ from h2s2r_bringup.commands.options import TaskSelection, force_option, task_opt
 @force_option
 @task_options
 def command(selection: TaskSelection, as_json: bool, force: bool) -> None:
-    """Write one self-contained HTML page about a run, or print its figures.
+    """Write the HTML page about a run, or print its figures.
 
     In: whatever artefacts the run folder holds. Out: report.html in it, with videos, curves, success,
     errors and latencies; or, with --json, one flat object: keys with their unit, and under "missing"

@@ -14,7 +14,7 @@ from h2s2r_bringup.commands.options import TaskSelection, config_option, force_o
 @force_option
 @task_options
 def command(selection: TaskSelection, config: Path | None, force: bool) -> None:
-    """Find the robot's joint positions for the human's hand, before and during the task.
+    """Turn the human's hand into the robot's joint positions.
 
     In: demonstration/, the task's embodiment and scene. The arm brings the palm to the human's middle
     knuckle, then the fingers bring their tips to the human's, within limits and without collision.

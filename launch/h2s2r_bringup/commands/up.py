@@ -20,7 +20,7 @@ def _graphs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 @force_option
 @task_options
 def command(selection: TaskSelection, graph: str, trials: int, seed: int, force: bool) -> int:
-    """Start the nodes of a graph, each as its own process, and bring them down together.
+    """Start the ROS 2 nodes of a graph, each as a process.
 
     GRAPH is a row of the node table: simulated (the robot and its camera are simulated, every other node
     is the one that meets the real robot).
