@@ -92,16 +92,18 @@ class PolicyRunner:
             rows: `(N,)` true where an episode starts; all when left out, as the first call must.
         """
         xp = array_namespace(joint_position)
-        commanded = self.actions.reset(joint_position, self._kinematics.forward(joint_position).T_world_palm)
+        if self._commanded is not None and rows is not None:
+            # Kinematics of a few rows costs less than of all.
+            (chosen,) = xp.nonzero(rows)
+            joint_position, T_world_object = joint_position[chosen, ...], T_world_object[chosen, ...]
+        commanded = self.actions.reset(joint_position, self._kinematics.palm(joint_position).T_world_palm)
         object_anchor = anchor_positions(T_world_object, self.anchors)
-        if rows is not None and self._commanded is not None:
-            commanded = ActionState(
-                **{
-                    field.name: _choose(xp, rows, getattr(commanded, field.name), getattr(self._commanded, field.name))
-                    for field in dataclasses.fields(ActionState)
-                }
-            )
-            object_anchor = _choose(xp, rows, object_anchor, self._object_anchor)
+        if self._commanded is not None and rows is not None:
+            merged = {
+                field.name: _replaced(getattr(self._commanded, field.name), chosen, getattr(commanded, field.name))
+                for field in dataclasses.fields(ActionState)
+            }
+            commanded, object_anchor = ActionState(**merged), _replaced(self._object_anchor, chosen, object_anchor)
         self._commanded, self._object_anchor = commanded, object_anchor
 
     def observe(self, measurement: Measurement) -> Array:
@@ -134,5 +136,8 @@ class PolicyRunner:
         return self._commanded.joint_target
 
 
-def _choose(xp: Any, rows: Array, new: Array, old: Array) -> Array:
-    return xp.where(xp.reshape(rows, (-1,) + (1,) * (new.ndim - 1)), new, old)
+def _replaced(old: Array, chosen: Array, new: Array) -> Array:
+    # A copy: what was handed out before must not change under its reader.
+    merged = array_namespace(old).asarray(old, copy=True)
+    merged[chosen, ...] = new
+    return merged
