@@ -40,8 +40,8 @@ VIDEO, LATENCIES = "rollout.mp4", "latency.npz"
 class SimulatedRobotNode(Node):
     """Parameters: `task`, `run_folder`, `output_folder`, `seed`, `camera_latency_s`."""
 
-    def __init__(self) -> None:
-        super().__init__("simulated_robot")
+    def __init__(self, **node_arguments: object) -> None:
+        super().__init__("simulated_robot", **node_arguments)
         self._output = Path(str(self.declare_parameter("output_folder", ".").value))
         run = Path(str(self.declare_parameter("run_folder", "").value))
         seed = int(self.declare_parameter("seed", 0).value)
@@ -120,7 +120,7 @@ class SimulatedRobotNode(Node):
                 message.joint_names, message.points[0].positions, source="/joint_command", field="position"
             )
         except (InputError, IndexError) as error:
-            self.warning(str(error))
+            self.get_logger().warning(str(error), throttle_duration_sec=1.0)
             return
         self.lock_step.receive_command(_ns(message.header), position)
 
