@@ -90,7 +90,7 @@ def write_video(path: Path, images: Iterable[NDArray[np.uint8]], frame_rate: flo
     import imageio_ffmpeg
 
     highest_rate = int(8 * LARGEST_BYTES * frame_rate / frame_count)
-    limits = ["-crf", "28", "-preset", "veryfast", "-maxrate", str(highest_rate), "-bufsize", str(highest_rate)]
+    limits = ["-crf", "23", "-preset", "veryfast", "-maxrate", str(highest_rate), "-bufsize", str(highest_rate)]
     writer = None
     try:
         for image in images:

@@ -10,9 +10,11 @@ import pytest
 from h2s2r_perception.artefact import InputError
 
 pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+from h2s2r_perception.hand_pose.bench import detection_in_video, lift_of_real_hands
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeHandDetector, MediaPipeHandEstimator
 
-VIDEO = Path(__file__).resolve().parents[4] / "shared" / "data" / "hand_video" / "human_hand_video.mp4"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+VIDEO = DATA / "hand_video" / "human_hand_video.mp4"
 needs_video = pytest.mark.skipif(not VIDEO.is_file(), reason=f"no {VIDEO}")
 
 
@@ -34,11 +36,26 @@ def detector():
 
 
 @needs_video
-def test_real_hand_is_found_in_99_percent_of_the_frames(detector):
-    found = [detector.detect(frame) for frame in _frames(6)]
-    assert len(found) >= 100
-    assert sum(hand is not None for hand in found) >= 0.99 * len(found)
-    assert sum(hand.right for hand in found if hand is not None) > 0.9 * len(found)
+def test_real_hand_is_found_in_99_percent_of_the_frames():
+    figures = detection_in_video(DATA, step=6)
+    assert figures["video_frames"] >= 100
+    assert figures["video_found_percent"] >= 99.0
+    assert figures["video_right_percent"] > 90.0
+
+
+@pytest.mark.skipif(not (DATA / "hands_real").is_dir(), reason=f"no {DATA / 'hands_real'}")
+def test_real_hands_with_simulated_depth_are_lifted_to_a_centimetre():
+    figures = lift_of_real_hands(DATA, limit=12)
+    assert figures["hands_lifted_percent"] > 90.0
+    assert figures["hand_error_mm_p50"] < 12.0
+    assert figures["fingertip_error_mm_p50"] < 10.0
+
+
+def test_absent_data_is_named(tmp_path):
+    with pytest.raises(InputError, match="hand_video"):
+        detection_in_video(tmp_path)
+    with pytest.raises(InputError, match="hands_real"):
+        lift_of_real_hands(tmp_path)
 
 
 @needs_video
