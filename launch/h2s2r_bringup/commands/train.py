@@ -26,9 +26,9 @@ from h2s2r_bringup.commands.options import TaskSelection, task_options
 def command(selection: TaskSelection, profile: str, steps: int | None, resume: bool) -> None:
     """Learn a policy by reinforcement in simulation.
 
-    In: demonstration/ (its object path is the goal) and retargeting/ (the start). Out: training/ (checkpoint and curve, written while it learns) and,
-    when finished, policy/: the network as ONNX, its contract and its figures. Ctrl-C saves; the same
-    command goes on from there and ends with the same weights.
+    In: demonstration/ (the goal) and retargeting/ (the start). Out: training/ (checkpoint and curve,
+    written while it learns) and, when finished, policy/: the network as ONNX, its contract and its
+    figures. Ctrl-C saves; the same command goes on from there and ends with the same weights.
 
     \b
     Examples:
