@@ -165,7 +165,7 @@ class PolicySession:
             return None
         self._stepped_ns = stamp_ns
         target = self._step(T_world_object, T_world_goal) if self.phase is Phase.RUN else self._approach(self._joints)
-        result = self.guard.check(target, stamp_ns=stamp_ns)
+        result = self.guard.check(target, self._joints.position, stamp_ns=stamp_ns)
         if result.violation is not None:
             self.phase = Phase.HOLD
         return result.command

@@ -24,9 +24,12 @@ class TaskGuardConfiguration:
     workspace_lower_m: tuple[float, float, float] = (0.0, -0.7, 0.0)
     """Box for palm and fingertips, world frame; the published system's palm range."""
     workspace_upper_m: tuple[float, float, float] = (1.0, 0.7, 1.0)
-    table_clearance_m: float = -0.03
-    """Least height of palm and fingertip spheres of a *target* above the table. Negative: a compliant
-    hand presses by aiming a little below the surface, and the servo's gains bound the force."""
+    table_clearance_m: float = -0.01
+    """Least height of the measured palm and fingertip spheres above the table; lower than a centimetre below
+    it, either the table or the robot is not where the task says."""
+    target_clearance_m: float = -0.06
+    """The same for targets. A compliant hand presses by aiming below the surface; the policy's leash lets it
+    aim 5 cm off, and the servo's gains bound the force."""
     stale_pose_s: float = 0.2
     jump_m: float = 0.08
     """Object motion between two poses that no push explains (2.4 m/s at 30 Hz): the tracker slipped."""
@@ -88,28 +91,31 @@ class TaskGuard:
                 return self._latch("stale object pose [s]", age_s, self.configuration.stale_pose_s, now_ns)
         return self._latched
 
-    def check(self, joint_target: Vector, *, stamp_ns: int) -> GuardResult:
-        """Judge a joint target `(J,)` [rad] by where it would bring palm and fingertips."""
+    def check(self, joint_target: Vector, measured: Vector, *, stamp_ns: int) -> GuardResult:
+        """Judge a joint target `(J,)` and the measured joints `(J,)` [rad] by where palm and fingertips are."""
         if not np.isfinite(joint_target).all():
             return GuardResult(None, self._latch("joint target not a number", float("nan"), 0.0, stamp_ns))
-        hand = self._kinematics.forward(joint_target[None])
-        radius = np.asarray(self._kinematics.embodiment.fingertip_radius)
-        points = np.concatenate([hand.T_world_palm[:, :3, 3], hand.fingertip_position[0]])
-        names = (self._kinematics.embodiment.palm_frame, *self._kinematics.embodiment.fingertip_frames)
-        clearance = points[:, 2] - np.concatenate([[0.0], radius]) - self._table_height_m
-        lowest = int(np.argmin(clearance))
-        if clearance[lowest] < self.configuration.table_clearance_m:
-            limit = f"height of {names[lowest]} above the table [m]"
-            self._latch(limit, float(clearance[lowest]), self.configuration.table_clearance_m, stamp_ns)
-        self._check_workspace(points, names, stamp_ns)
+        embodiment = self._kinematics.embodiment
+        hand = self._kinematics.forward(np.stack([joint_target, measured]))
+        points = np.concatenate([hand.T_world_palm[:, None, :3, 3], hand.fingertip_position], axis=1)
+        radius = np.concatenate([[0.0], np.asarray(embodiment.fingertip_radius)])
+        names = (embodiment.palm_frame, *embodiment.fingertip_frames)
+        bounds = (self.configuration.target_clearance_m, self.configuration.table_clearance_m)
+        for row, (what, bound) in enumerate(zip(("target", "measured"), bounds, strict=True)):
+            clearance = points[row, :, 2] - radius - self._table_height_m
+            lowest = int(np.argmin(clearance))
+            if clearance[lowest] < bound:
+                limit = f"{what} height of {names[lowest]} above the table [m]"
+                self._latch(limit, float(clearance[lowest]), bound, stamp_ns)
+            self._check_workspace(points[row], what, names, stamp_ns)
         return GuardResult(None if self._latched else joint_target, self._latched)
 
-    def _check_workspace(self, points: Vector, names: tuple[str, ...], stamp_ns: int) -> None:
+    def _check_workspace(self, points: Vector, what: str, names: tuple[str, ...], stamp_ns: int) -> None:
         for sign, bound in ((1.0, self.configuration.workspace_upper_m), (-1.0, self.configuration.workspace_lower_m)):
             outside = sign * (points - np.asarray(bound))
             if outside.max() > 0.0:
                 point, axis = np.unravel_index(int(np.argmax(outside)), outside.shape)
-                limit = f"workspace, {'xyz'[axis]} of {names[point]} [m]"
+                limit = f"workspace, {what} {'xyz'[axis]} of {names[point]} [m]"
                 self._latch(limit, float(points[point, axis]), bound[axis], stamp_ns)
 
     def _latch(self, limit: str, value: float, bound: float, stamp_ns: int) -> Intervention:

@@ -168,16 +168,22 @@ def test_a_jumping_object_pose_ends_the_run(rig):
     np.testing.assert_allclose(intervention.value, 0.15)
 
 
-def test_a_target_into_the_table_or_out_of_the_workspace_is_not_sent(rig, embodiment):
+def test_a_hand_in_the_table_or_out_of_the_workspace_ends_the_run(rig, embodiment):
     kinematics = BatchedKinematics(embodiment)
-    palm_height = kinematics.forward(rig.joints[None]).T_world_palm[0, 2, 3]
-    guard = TaskGuard(TaskGuardConfiguration(), kinematics, palm_height + 0.04)
-    result = guard.check(rig.joints, stamp_ns=5)
+    home = rig.joints
+    tips = kinematics.forward(home[None]).fingertip_position[0, :, 2] - embodiment.fingertip_radius
+
+    def check(height, **limits):
+        guard = TaskGuard(TaskGuardConfiguration(**limits), kinematics, tips.min() + height)
+        return guard, guard.check(home, home, stamp_ns=5)
+
+    guard, result = check(0.02)
     assert result.command is None
-    assert "above the table" in result.violation.limit
-    assert guard.check(rig.joints, stamp_ns=6).violation is result.violation, "it latches"
-    narrow = TaskGuard(TaskGuardConfiguration(workspace_upper_m=(0.3, 0.7, 1.0)), kinematics, 0.0)
-    assert "workspace, x of" in narrow.check(rig.joints, stamp_ns=5).violation.limit
-    good = TaskGuard(TaskGuardConfiguration(), kinematics, 0.0).check(rig.joints, stamp_ns=5)
+    assert "measured height of link_" in result.violation.limit
+    np.testing.assert_allclose(result.violation.value, -0.02, atol=1e-12)
+    assert guard.check(home, home, stamp_ns=6).violation is result.violation, "it latches"
+    assert "target height of" in check(0.07)[1].violation.limit
+    assert "workspace, target x of" in check(-0.1, workspace_upper_m=(0.3, 0.7, 1.0))[1].violation.limit
+    good = check(0.005)[1]
     assert good.violation is None
-    np.testing.assert_array_equal(good.command, rig.joints)
+    np.testing.assert_array_equal(good.command, home)
