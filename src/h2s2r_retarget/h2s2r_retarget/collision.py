@@ -20,7 +20,10 @@ class BoxObstacle:
     size_m: tuple[float, float, float]
     """Full edge lengths."""
     T_world_box: NDArray[np.float64]
-    """`(4, 4)`, of its centre."""
+    """`(4, 4)`, of its centre; z up."""
+    stands: bool = True
+    """Nothing fits below (a table, a box on it): it is solid far down, so that the way out is never below.
+    False for a shelf's board."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +94,7 @@ class CollisionChecker:
         self._geometry_data = self._geometry.createData()
         names = self.embodiment.joint_names
         self.q_index = np.array([self.model.joints[self.model.getJointId(name)].idx_q for name in names])
-        self._statics = [
-            _Obstacle(box.name, coal.Box(*box.size_m), _transform(coal, box.T_world_box)) for box in self.world.statics
-        ]
+        self._statics = [_static(coal, box) for box in self.world.statics]
         self._object = None if self.world.object is None else _object(coal, self.world.object)
         self._request = coal.DistanceRequest(True, True)
         # The base stands where it stands; only what moves is asked about.
@@ -179,6 +180,18 @@ class CollisionChecker:
         normal = -np.array(result.normal, dtype=float).ravel()
         point = np.array(result.getNearestPoint1(), dtype=float).ravel()
         return Contact(shape.name, obstacle.name, float(distance), point, normal, int(shape.parentJoint))
+
+
+_DEPTH_M = 0.5
+"""How far a standing box goes on below its lower face."""
+
+
+def _static(coal: Any, box: BoxObstacle) -> _Obstacle:
+    extra = _DEPTH_M if box.stands else 0.0
+    x, y, z = box.size_m
+    lowered = np.eye(4)
+    lowered[2, 3] = -extra / 2
+    return _Obstacle(box.name, coal.Box(x, y, z + extra), _transform(coal, box.T_world_box @ lowered))
 
 
 def _object(coal: Any, shape: ObjectShape) -> _Obstacle:
