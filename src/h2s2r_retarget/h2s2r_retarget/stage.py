@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +58,7 @@ def stage_configuration(
         if shape is None
         else {
             "kind": shape.kind,
-            "vertices": len(shape.vertices),
-            "low_m": shape.vertices.min(axis=0),
-            "high_m": shape.vertices.max(axis=0),
+            "vertices_sha256": hashlib.sha256(np.ascontiguousarray(shape.vertices, dtype=float).tobytes()).hexdigest(),
         },
     }
 

@@ -75,7 +75,7 @@ def make_demonstration(hand_at):
         confidence = np.ones(frames)
         joints[list(unseen)], confidence[list(unseen)] = np.nan, 0.0
         T_world_object = np.stack([at([0.6, -0.15 + 0.20 * f, 0.185]) for f in fraction])
-        demonstration = Demonstration(
+        return Demonstration(
             stamp_ns=10**9 + (np.arange(frames) * seconds / (frames - 1) * 1e9).astype(np.int64),
             T_world_object=T_world_object,
             object_confidence=np.ones(frames),
@@ -85,7 +85,6 @@ def make_demonstration(hand_at):
             motion_end=frames - 20,
             premanipulation_index=2,
         )
-        return demonstration
 
     return make
 
