@@ -32,9 +32,8 @@ class ContactCheck:
 
     def free(self, joint_position: Array, T_world_object: Array) -> NDArray[np.bool_]:
         """Whether the robot, at joints `(k, J)`, penetrates neither the object at `(k, 4, 4)`, the scene, nor itself."""
-        return np.array(
-            [self._is_free(joints, T) for joints, T in zip(joint_position, T_world_object, strict=True)], dtype=bool
-        )
+        free = np.concatenate([T_world_object[:, :3, 3], quat_wxyz_from_rotation(T_world_object[:, :3, :3])], axis=-1)
+        return np.array([self._is_free(*pair) for pair in zip(joint_position, free, strict=True)], dtype=bool)
 
     def resting_pose(self, joint_position: Array, T_world_object: Array) -> Array:
         """Where the object, put down at `T_world_object (4, 4)`, comes to rest with the robot at `(J,)`.
@@ -45,7 +44,8 @@ class ContactCheck:
             InputError: It ends up somewhere else.
         """
         model, data = self._twin.model, mujoco.MjData(self._twin.model)
-        self._place(data, joint_position, T_world_object)
+        quat_wxyz = quat_wxyz_from_rotation(T_world_object[None, :3, :3])[0]
+        self._place(data, joint_position, np.concatenate([T_world_object[:3, 3], quat_wxyz]))
         data.qpos[self._twin.object_qpos + 2] += _LIFT_M
         data.ctrl[self._twin.actuators] = joint_position
         mujoco.mj_step(model, data, nstep=round(_SETTLE_S / model.opt.timestep))
@@ -64,8 +64,8 @@ class ContactCheck:
             )
         return T
 
-    def _is_free(self, joint_position: Array, T_world_object: Array) -> bool:
-        self._place(self._data, joint_position, T_world_object)
+    def _is_free(self, joint_position: Array, free_joint: Array) -> bool:
+        self._place(self._data, joint_position, free_joint)
         mujoco.mj_kinematics(self._twin.model, self._data)
         mujoco.mj_comPos(self._twin.model, self._data)
         mujoco.mj_collision(self._twin.model, self._data)
@@ -73,8 +73,7 @@ class ContactCheck:
         touches = self._is_robot_geom[contact.geom].any(axis=1) if len(contact.dist) else np.zeros(0, dtype=bool)
         return not bool((touches & (contact.dist < -_TOUCH_M)).any())
 
-    def _place(self, data: mujoco.MjData, joint_position: Array, T_world_object: Array) -> None:
+    def _place(self, data: mujoco.MjData, joint_position: Array, free_joint: Array) -> None:
         data.qpos[self._twin.joint_qpos] = joint_position
         first = self._twin.object_qpos
-        data.qpos[first : first + 3] = T_world_object[:3, 3]
-        data.qpos[first + 3 : first + 7] = quat_wxyz_from_rotation(T_world_object[:3, :3])
+        data.qpos[first : first + 7] = free_joint

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_policy import controller
-from h2s2r_policy.anchors import anchor_distance, anchor_positions
+from h2s2r_policy.anchors import anchor_distance
 from h2s2r_policy.controller import ControllerConfiguration, ControllerState
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.interface import joint_limits, make_runner
 from h2s2r_policy.policy_runner import Measurement
-from h2s2r_retarget.kinematics import BatchedKinematics
 from h2s2r_sim.contact_check import ContactCheck
 from h2s2r_sim.engines import make_engine
 from h2s2r_sim.episodes import Episodes, EpisodeSettings
@@ -105,7 +104,6 @@ class Environment:
         self.num_environments = num_environments
         self.engine = make_engine(engine, twin, num_environments, num_threads=num_threads)
         self.runner = make_runner(embodiment, task.object.symmetry)
-        self._kinematics = BatchedKinematics(embodiment)
         self.num_actions = sum(term.size for term in self.runner.actions.terms)
         self.goal_clock = GoalClockConfiguration()
         self.controller = ControllerConfiguration(rate_hz=CONTROL_RATE_HZ)
@@ -164,8 +162,8 @@ class Environment:
         episodes, anchors = self.episodes, self.runner.anchors
         episodes.advance(anchor_distance(observed, episodes.T_world_goal, anchors))
         distance = np.asarray(anchor_distance(T_world_object, episodes.T_world_goal, anchors))
-        joint_position, _ = self.engine.joint_state()
-        fingertips = self._kinematics.forward(joint_position).fingertip_position
+        # The fingertips as observed when the step began: a coarse gate is not worth another forward kinematics.
+        fingertips = self.runner.kinematics.fingertip_position
         hand_distance = np.asarray(fingertip_distance(fingertips, T_world_object[:, :3, 3]))
         reward = np.asarray(tracking_reward(distance, hand_distance, self._reward))
         episodes.total_reward = episodes.total_reward + reward
@@ -245,9 +243,9 @@ class Environment:
 
     def _privileged(self, T_world_goal: Array) -> Array:
         """What only the critic sees: the true object, its properties, and the hidden clock `(n, P)`."""
-        n, anchors, episode = self.num_environments, self.runner.anchors, self.randomiser.episode
+        episode = self.randomiser.episode
         T_world_object = self.observed_object.latest_frame
-        difference = anchor_positions(T_world_goal, anchors) - anchor_positions(T_world_object, anchors)
+        difference = 5.0 * (T_world_goal - T_world_object)[:, :3].reshape(self.num_environments, -1)
         scalars = [
             self.episodes.progress,
             self.episodes.speed,
@@ -258,12 +256,5 @@ class Environment:
             episode["pose_delay"],
             episode["action_delay"],
         ]
-        return np.concatenate(
-            [
-                5.0 * np.asarray(difference).reshape(n, -1),
-                T_world_object[:, :3, 3],
-                self.engine.object_velocity(),
-                np.stack(scalars, axis=-1),
-            ],
-            axis=-1,
-        )
+        true_object = [difference, T_world_object[:, :3, 3], self.engine.object_velocity()]
+        return np.concatenate([*true_object, np.stack(scalars, axis=-1)], axis=-1)

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch, SimulationError
 
-from h2s2r_perception.geometry import quat_wxyz_from_rotation, rotation_from_quat_wxyz
+from h2s2r_perception.geometry import quat_wxyz_from_rotation
 from h2s2r_sim.engines.engine import PARAMETERS, Array, EngineError, Ids
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ class MujocoCpu:
 
     def object_pose(self) -> Array:
         """`T_world_object (n, 4, 4)`."""
-        free = self._qpos[:, self._object_qpos]
         T = np.zeros((self.num_environments, 4, 4))
-        T[:, :3, :3] = rotation_from_quat_wxyz(free[:, 3:])
-        T[:, :3, 3] = free[:, :3]
+        T[:, :3, :3] = self._object_rotation()
+        T[:, :3, 3] = self._qpos[:, self._object_qpos[:3]]
         T[:, 3, 3] = 1.0
         return T
 
@@ -60,9 +59,20 @@ class MujocoCpu:
         """Linear [m/s] and angular [rad/s] velocity of the object, world frame, `(n, 6)`."""
         velocity = self._qvel[:, self._object_dofs]
         # A free joint's angular velocity is in the body's frame; its linear velocity is in the world's.
-        R = rotation_from_quat_wxyz(self._qpos[:, self._object_qpos[3:]])
-        velocity[:, 3:] = np.einsum("nij,nj->ni", R, velocity[:, 3:])
+        velocity[:, 3:] = np.einsum("nij,nj->ni", self._object_rotation(), velocity[:, 3:])
         return velocity
+
+    def _object_rotation(self) -> Array:
+        # MuJoCo keeps the quaternion at unit length. Three times a step, so without the general function's checks:
+        # R = (w^2 - v.v) I + 2 v v^T + 2 w [v]x, of which the first factor is 2 w^2 - 1.
+        quat = self._qpos[:, self._object_qpos[3:]]
+        w, v = quat[:, :1], quat[:, 1:]
+        R = (2.0 * v)[:, :, None] * v[:, None, :]
+        R[:, [0, 1, 2], [0, 1, 2]] += 2.0 * w * w - 1.0
+        turn = 2.0 * w * v
+        R[:, [2, 0, 1], [1, 2, 0]] += turn
+        R[:, [1, 2, 0], [2, 0, 1]] -= turn
+        return R
 
     def set_joint_target(self, joint_position: Array) -> None:
         """Set the servo targets `(n, J)` [rad]."""

@@ -16,17 +16,17 @@ class NetworkSettings:
     actor_hidden: tuple[int, ...] = (64,)
     critic_hidden: tuple[int, ...] = (128, 128)
     activation: str = "elu"
-    initial_std: float = 0.5
+    initial_std: float = 0.3
 
 
 @dataclass(frozen=True)
 class PpoSettings:
     """Proximal policy optimisation (`rsl_rl.algorithms.PPO`)."""
 
-    learning_rate: float = 7e-4
+    learning_rate: float = 1e-3
     """Fixed: the adaptive schedule collapses to 1e-4 at this batch size."""
     horizon: int = 16
-    minibatches: int = 2
+    minibatches: int = 4
     epochs: int = 4
     gamma: float = 0.97
     lam: float = 0.95

@@ -1,0 +1,118 @@
+"""What the environment costs beyond its physics: `python -m h2s2r_sim.bench`.
+
+Both are timed in one interleaved run on the same trajectory: a full environment step, whose joint commands are
+noted, then the bare physics from the same state with the same commands. Prints a table, writes a flat JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_retarget.embodiment import load_embodiment
+from h2s2r_sim.engines import Engine, make_engine
+from h2s2r_sim.environment import TICKS, Environment
+from h2s2r_sim.scripted_push import scripted_push
+from h2s2r_sim.task import load_task
+from h2s2r_sim.twin import build_twin
+
+OUTPUT = Path("build/bench/environment.json")
+ENVIRONMENTS = 128
+STEPS = 150
+_WARM_UP = 20
+
+
+class _Recorder:
+    """Stands between environment and engine and notes the joint targets of each tick."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.targets: list[NDArray[np.float64]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def set_joint_target(self, joint_position: NDArray[np.float64]) -> None:
+        """Note and pass on."""
+        self.targets.append(joint_position)
+        self._engine.set_joint_target(joint_position)
+
+
+def measure(environments: int = ENVIRONMENTS, steps: int = STEPS) -> dict[str, float]:
+    """Time full steps and their physics alone, one after the other.
+
+    Returns:
+        Medians and their ratio. Episodes that end are reset within the step, as in training.
+    """
+    task = load_task("snackbox_push")
+    embodiment = load_embodiment(task.embodiment)
+    environment = Environment(task, embodiment, scripted_push(embodiment), num_environments=environments, seed=0)
+    alone = make_engine("mujoco_cpu", build_twin(task, embodiment), environments)
+    recorder = _Recorder(environment.engine)
+    environment.engine = recorder
+    rng = np.random.default_rng(0)
+    full_s, physics_s = np.zeros(steps), np.zeros(steps)
+    for step in range(-_WARM_UP, steps):
+        alone.load_state_dict(environment.engine.state_dict())
+        recorder.targets.clear()
+        action = rng.normal(0.0, 0.3, (environments, environment.num_actions))
+        action[:, 1] += 0.3  # push: contacts are what physics costs in training
+        started = time.perf_counter()
+        environment.step(action)
+        between = time.perf_counter()
+        for target in recorder.targets:
+            alone.set_joint_target(target)
+            alone.step()
+        if step >= 0:
+            full_s[step], physics_s[step] = between - started, time.perf_counter() - between
+    full, physics = float(full_s.sum()), float(physics_s.sum())
+    return {
+        "environments": environments,
+        "policy_steps": steps,
+        "full_step_ms": 1e3 * full / steps,
+        "physics_alone_ms": 1e3 * physics / steps,
+        "overhead_percent": 100.0 * (full / physics - 1.0),
+        "overhead_percent_of_medians": 100.0 * (float(np.median(full_s) / np.median(physics_s)) - 1.0),
+        "environment_steps_per_s": environments * steps / full,
+        "physics_steps_per_s": environments * steps * TICKS / physics,
+    }
+
+
+def run(output: Path = OUTPUT) -> dict[str, Any]:
+    """Measure, print a table, write the JSON."""
+    figures: dict[str, Any] = dict(measure())
+    figures |= {"machine": f"{platform.machine()}, {_cpu()}", "commit": _commit()}
+    width = max(len(name) for name in figures)
+    for name, value in figures.items():
+        print(f"{name:{width}}  {value:.2f}" if isinstance(value, float) else f"{name:{width}}  {value}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        return f"{len(names)} x {names[0]}"
+    except (OSError, IndexError):
+        return platform.processor()
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON file [default: %(default)s]")
+    run(parser.parse_args().output)
