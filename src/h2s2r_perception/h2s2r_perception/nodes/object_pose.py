@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections import OrderedDict
 from pathlib import Path
@@ -12,8 +14,9 @@ import rclpy
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
@@ -142,19 +145,22 @@ def _pose_message(T: np.ndarray, header: Header) -> PoseStamped:
 def main() -> None:
     """Entry point; exit code 2 on bad parameters."""
     torch.set_num_threads(1)  # a frame's tensors are small: more threads only wait for each other
-    rclpy.init()
-    node = None
+    # Our own handlers: rclpy's would close the context under a node that is still loading its object.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = ObjectPoseNode()
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=0.2)
+        node.destroy_node()
     except InputError as error:
         print(error, flush=True)
         sys.exit(2)
     finally:
-        if node is not None:
-            node.destroy_node()
         rclpy.try_shutdown()
 
 
