@@ -73,9 +73,11 @@ class Overlay:
 
 
 def write_label(image: NDArray[np.uint8], text: str) -> None:
-    """Write a line of text at the lower left of an RGB image."""
-    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(image, text, (8, image.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+    """Write a line of text on a dark strip at the lower left of an RGB image."""
+    height = image.shape[0]
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55, 1)
+    cv2.rectangle(image, (0, height - 28), (width + 16, height), (25, 25, 25), -1)
+    cv2.putText(image, text, (8, height - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (240, 240, 240), 1, cv2.LINE_AA)
 
 
 def write_video(path: Path, images: Iterable[NDArray[np.uint8]], frame_rate: float, frame_count: int) -> None:

@@ -101,7 +101,10 @@ def lift_of_real_hands(data: Path, limit: int | None = None, seed: int = 0) -> d
 
 def _landmarks(path: Path, box_xywh: NDArray[np.int32]) -> HandLandmarks | None:
     """Detect in a crop; the landmarks are those of the image it was cut from."""
-    crop = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    image = cv2.imread(str(path))
+    if image is None:
+        raise InputError(path, "image", found="none that can be read", expected="a JPEG", remedy="restore it")
+    crop = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     b = _BORDER_PX
     framed = cv2.copyMakeBorder(crop, b, b, b, b, cv2.BORDER_CONSTANT)
     detector = MediaPipeHandDetector()
