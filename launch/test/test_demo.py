@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from h2s2r_bringup.demo import summary_lines
+from h2s2r_bringup import cli, stages
+from h2s2r_bringup.commands.options import TaskSelection
+from h2s2r_bringup.demo import demo_stages, summary_lines
 from h2s2r_bringup.pipeline import Stage, run_pipeline, run_stage
 from h2s2r_perception.artefact import Schema, content_sha256, is_current, read_meta, writing
 
@@ -130,3 +132,35 @@ def test_the_summary_says_what_was_skipped_and_where_the_report_is(tmp_path: Pat
     assert "up to date" in text
     assert "success_policy" in text
     assert str(tmp_path / "r.html") in text
+
+
+ORDER = ["demonstrate", "perceive", "retarget", "train", "evaluate", "up simulated", "report"]
+
+
+def test_the_demo_goes_through_every_stage_in_order(tmp_path: Path) -> None:
+    assert [stage.name for stage in demo_stages(TaskSelection("snackbox_push", tmp_path))] == ORDER
+
+
+def test_the_demo_never_films_over_an_imported_recording(tmp_path: Path) -> None:
+    with writing(tmp_path / "snackbox_push" / "recording", Schema("recording", 1), configuration={"prompt": None}):
+        pass
+    assert [stage.name for stage in demo_stages(TaskSelection("snackbox_push", tmp_path))] == ORDER[1:]
+
+
+def test_a_second_demo_makes_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stages are stand-ins but for the report, the command and the pipeline are the real ones."""
+    made: list[str] = []
+    run = tmp_path / "snackbox_push"
+    for name in ("demonstrate", "perceive", "retarget", "train", "evaluate", "deploy"):
+        stage = _counting_stage(run / name, made)
+        monkeypatch.setattr(stages, f"{name}_stage", lambda *_, stage=stage, **__: stage)
+    assert cli.main(["demo", "--root", str(tmp_path)]) == 0
+    first, page = list(made), (run / "report.html").stat().st_mtime_ns
+    assert cli.main(["demo", "--root", str(tmp_path)]) == 0
+    assert made == first == ["demonstrate", "perceive", "retarget", "train", "evaluate", "deploy"]
+    assert (run / "report.html").stat().st_mtime_ns == page
+    assert capsys.readouterr().out.count("up to date (") == 7
+    assert cli.main(["demo", "--root", str(tmp_path), "--force"]) == 0
+    assert made == 2 * first

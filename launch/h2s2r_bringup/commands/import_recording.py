@@ -55,6 +55,7 @@ def command(
       h2s2r import my/video --camera-pose T_world_camera.txt --box 300,200,420,310
       h2s2r import m3t_rgbd --layout m3t --output runs/sti/recording
     """  # noqa: D301
+    from h2s2r_bringup.run_folder import only_writer
     from h2s2r_perception.artefact import InputError
     from h2s2r_perception.imports import import_folder, import_m3t
 
@@ -64,11 +65,12 @@ def command(
             target, "recording", found="one already", expected="an empty place", remedy="give --output or --force"
         )
     prompt = prompt_of(box, point, frame)
-    if layout == "m3t":
-        recording = import_m3t(source, target, prompt=prompt)
-    else:
-        pose = None if camera_pose is None else _matrix(camera_pose)
-        recording = import_folder(source, target, T_world_camera=pose, frame_rate_hz=rate, prompt=prompt)
+    pose = None if camera_pose is None else _matrix(camera_pose)
+    with only_writer(selection.run):
+        if layout == "m3t":
+            recording = import_m3t(source, target, prompt=prompt)
+        else:
+            recording = import_folder(source, target, T_world_camera=pose, frame_rate_hz=rate, prompt=prompt)
     print(f"{recording.frame_count} frames in {target}")
 
 
