@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 _CLEARANCE_M = 0.0003
 _CONTACT_WEIGHT = 100.0
 _DAMPING = 1e-5
+_DAMPING_PER_ERROR = 0.3
 _MAXIMUM_STEP_RAD = 0.15
 
 
@@ -86,7 +87,9 @@ class FingerSolver:
                 row = contact.normal @ self._point_jacobian(contact.joint, contact.point, columns)
                 A += _CONTACT_WEIGHT * np.outer(row, row)
                 b += _CONTACT_WEIGHT * row * (_CLEARANCE_M - contact.distance_m)
-        return np.asarray(np.linalg.solve(A + _DAMPING * np.eye(len(columns)), b))
+        # A tip that cannot reach its target would swing about with a constant damping.
+        damping = _DAMPING + _DAMPING_PER_ERROR * float(np.sum((target - tip) ** 2))
+        return np.asarray(np.linalg.solve(A + damping * np.eye(len(columns)), b))
 
     def _point_jacobian(self, joint: int, point: Array, columns: NDArray[np.int64]) -> Array:
         """Velocity `(3, K)` of a point of a joint's child, world frame, per rad/s of each of `columns`."""

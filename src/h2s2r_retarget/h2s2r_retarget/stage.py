@@ -22,6 +22,8 @@ from h2s2r_retarget.retargeting import SCHEMA, Retargeting
 from h2s2r_retarget.two_step_ik import TwoStepSolution, TwoStepSolver
 
 PENETRATION_LIMIT_M = 0.001
+SHIFT_LIMIT_M = 0.10
+"""A palm target moved further than this is no longer what the human did."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def retarget(
 
     Raises:
         InputError: The demonstration is unusable, or the robot cannot take the hand's pose within 1 mm and
-            0.5 deg without entering the scene by more than 1 mm.
+            0.5 deg without entering the scene by more than 1 mm, or only far from where the hand was.
     """
     demonstration = Demonstration.load(demonstration_folder)
     with writing(
@@ -160,14 +162,16 @@ def retargeted(
 
 
 def _demand_fit(source: Path | str, start: TwoStepSolution) -> None:
-    if start.reached and start.penetration_m <= PENETRATION_LIMIT_M:
+    shift_m = float(np.linalg.norm(start.target_shift))
+    if start.reached and start.penetration_m <= PENETRATION_LIMIT_M and shift_m <= SHIFT_LIMIT_M:
         return
     raise InputError(
         source,
         "pre-manipulation hand pose",
         found=f"palm {start.palm_error_m * 1e3:.1f} mm and {np.degrees(start.palm_error_rad):.2f} deg off, "
-        f"{start.penetration_m * 1e3:.1f} mm inside ({', '.join(start.touching) or 'nothing'})",
-        expected="at most 1 mm, 0.5 deg and 1 mm",
+        f"{start.penetration_m * 1e3:.1f} mm inside ({', '.join(start.touching) or 'nothing'}), "
+        f"its target moved by {shift_m * 1e3:.0f} mm out of the scene",
+        expected="at most 1 mm, 0.5 deg, 1 mm and 100 mm",
         remedy="demonstrate from a pose with more room, or correct the scene in the task file",
     )
 

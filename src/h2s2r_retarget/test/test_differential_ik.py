@@ -83,7 +83,7 @@ def test_no_target_gets_a_step_past_a_limit_or_over_its_size(seed, position, max
     assert (moved[:, 7:] == q[:, 7:]).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**16), count=st.integers(1, 40), library=st.sampled_from(["numpy", "torch"]))
 def test_a_row_does_not_depend_on_the_others_to_the_bit(seed, count, library):
     q = near_home(40, 0.4, seed)
