@@ -80,6 +80,7 @@ class StageProgress:
 def _terminal_bar(stream: TextIO) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
 
     return Progress(
         TextColumn("[bold]{task.description}"),
@@ -88,7 +89,7 @@ def _terminal_bar(stream: TextIO) -> Any:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=Console(file=stream),
         transient=True,
     )
