@@ -26,7 +26,7 @@ from h2s2r_perception.object_pose.registration import Evidence, find_pose, subse
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
 from h2s2r_perception.object_pose.visibility import confidence, visible_surface
 
-_BORDER_PX = 16
+_BORDER_PX = 20
 _CROP_PIXELS = 9000
 _BAND_M = 0.02
 """A point this near the predicted surface may be the object's."""
@@ -95,11 +95,12 @@ class SignedDistanceTracker:
         self._camera_matrix = np.asarray(camera_matrix, dtype=np.float64)
         self._colour = ColourModel(None)
         T = self._find(rgb, depth_m, mask)
-        surroundings = cv2.dilate(mask.astype(np.uint8), np.ones((41, 41), np.uint8)).astype(bool) & ~mask
-        self._colour = ColourModel.learn(rgb, mask, surroundings)
         self._T = self._T_previous = T
         self._bad_frames = 0
-        return self._refined(rgb, depth_m, T)
+        estimate = self._refined(rgb, depth_m, T)
+        if estimate.confidence >= _GOOD:
+            self._colour = self._learned_colours(rgb, depth_m)
+        return estimate
 
     def track(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> PoseEstimate:
         """Follow the object; see `ObjectPoseEstimator.track`."""
@@ -108,6 +109,16 @@ class SignedDistanceTracker:
         if self._bad_frames >= _LOST_FRAMES and self._bad_frames % _RETRY_FRAMES == 0:
             return self._relocalise(rgb, depth_m)
         return self._refined(rgb, depth_m, self._predicted())
+
+    def _learned_colours(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> ColourModel:
+        """Colours of what lies on the registered surface, against those round its outline."""
+        view = self._view(rgb, depth_m, self._T)
+        assert view is not None
+        silhouette = visible_surface(self._model, self._T, self._K, view.crop, _BORDER_PX).silhouette
+        on_surface = (view.depth_m > 0) & silhouette
+        on_surface[on_surface] = self._near_surface(view.points[on_surface], self._T, _LAST_SCALE_M)
+        outline = cv2.dilate(silhouette.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        return ColourModel.learn(view.rgb, on_surface, ~outline)
 
     def _predicted(self) -> FloatArray:
         """Constant velocity in the object's frame, damped."""

@@ -49,20 +49,22 @@ def propose_masks(
 
     What stands on the table is cut where depth jumps, with and without what has a colour foreign to the
     model: a hand that touches the object, or a wall it lies against, would otherwise belong to it. Parts
-    that are too large or of other colours are dropped; the rest is ordered by likeness and size. Colours
-    are compared by hue and saturation only, since the light is not the scanner's.
+    that are too large or of other colours are dropped; the rest is ordered by how many more pixels of the
+    model's colours it holds than of others. Colours are compared by hue and saturation only, since the
+    light is not the scanner's.
     """
     points = Crop(0, 0, rgb.shape[1], rgb.shape[0], 1).rays(camera_matrix) * depth_m[..., None]
     world = points @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
     height = world[..., 2] - workspace.table_height_m
     inside = (depth_m > 0) & (height > _ABOVE_TABLE_M) & (height < workspace.height_m)
     inside &= np.all((world[..., :2] > workspace.lower_m) & (world[..., :2] < workspace.upper_m), axis=-1)
+    own = _own_colours(rgb, inside, model)
     scored = []
-    for mask in _parts(inside & _own_colours(rgb, inside, model), depth_m) + _parts(inside, depth_m):
+    for mask in _parts(inside & own, depth_m) + _parts(inside, depth_m):
         spread = np.ptp(np.quantile(world[mask], [0.02, 0.98], axis=0), axis=0)
         likeness = _likeness(rgb[mask], model)
         if np.linalg.norm(spread) <= _LARGEST_SHARE * model.diameter and likeness > _SMALLEST_LIKENESS:
-            scored.append((likeness * np.sqrt(mask.sum()), mask))
+            scored.append((int((mask & own).sum()) - int((mask & ~own).sum()), mask))
     return [mask for _, mask in sorted(scored, key=lambda item: -item[0])]
 
 
