@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from h2s2r_bringup import cli
 from h2s2r_bringup.commands.options import Numbers, TaskSelection
+from h2s2r_bringup.progress import StageProgress
 from h2s2r_bringup.run_folder import RunFolder, only_writer
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import rotation_angle
@@ -131,3 +134,33 @@ def test_real_frames_are_imported_and_their_object_registered_from_one_box(tmp_p
     found = np.loadtxt(output / "ob_in_cam" / "00000.txt")
     assert np.linalg.norm(found[:3, 3] - given[:3, 3]) < 0.010
     assert np.rad2deg(rotation_angle(given[:3, :3], found[:3, :3])) < 5.0
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_moves_on_a_terminal_and_leaves_one_line():
+    stream = _Terminal()
+    with StageProgress("Training", stream) as progress:
+        progress.update(0.5, "success 40 %")
+        progress.say("a line [that] stays")
+    text = stream.getvalue()
+    assert "50 %" in text
+    assert "success 40 %" in text
+    assert "a line [that] stays" in text
+    assert re.search(r"Training: done in \d+\.\d s\n$", text)
+
+
+def test_progress_in_a_log_is_plain_lines_and_not_too_many():
+    stream = io.StringIO()
+    with pytest.raises(RuntimeError), StageProgress("Training", stream) as progress:
+        for step in range(1000):
+            progress.update(step / 1000, "busy")
+        raise RuntimeError
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "Training: ..."
+    assert lines[-1].startswith("Training: stopped after")
+    assert len(lines) <= 3
+    assert "\x1b" not in stream.getvalue()
