@@ -109,11 +109,19 @@ def _input_message(error: Exception) -> str | None:
 
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        place = error.filename or "the run folder"
-        return (
-            f"{place}: disk: expected room to write, found {error.strerror}; free some space or choose another --root"
-        )
+    full = _full_disk(error)
+    if full is None:
+        return None
+    place = full.filename or "the run folder"
+    return f"{place}: disk: expected room to write, found {full.strerror}; free some space or choose another --root"
+
+
+def _full_disk(error: BaseException | None) -> OSError | None:
+    """The full disk at the bottom of an error, if that is what it is: libraries wrap it in errors of their own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return error
+        error = error.__cause__ or error.__context__
     return None
 
 

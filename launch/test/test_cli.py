@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -56,6 +57,16 @@ def test_input_error_is_one_line_and_exit_code_2(monkeypatch, capsys):
     text = capsys.readouterr().err
     assert text.count("\n") == 1
     assert text.startswith("h2s2r: a/b.png: size: ")
+
+
+def test_a_full_disk_is_one_line_even_when_a_library_wraps_it(monkeypatch, capsys):
+    wrapped = RuntimeError("PytorchStreamWriter failed writing file")
+    wrapped.__context__ = OSError(errno.ENOSPC, "No space left on device")
+    _with_command(monkeypatch, wrapped)
+    assert cli.main(["demo"]) == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert "No space left" in text
 
 
 def test_ctrl_c_says_how_to_go_on_and_exits_130(monkeypatch, capsys):
