@@ -22,6 +22,9 @@ CHECKPOINT_INTERVAL_S = 20.0
 _WINDOW = 200
 """Episodes over which the training success shown is counted."""
 
+_WORTH_EVALUATING = 0.4
+"""An evaluation costs as much as four iterations: not before the exploring policy succeeds this often."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -156,13 +159,14 @@ class Trainer:
         figures = self._learner.iterate()
         self._iteration += 1
         self._episodes.extend(self._environment.finished_episodes())
-        if self.steps % self._profile.evaluation_interval_steps < self._steps_per_iteration:
-            self._evaluated_success = self._evaluate(self._learner)
-        elapsed = time.monotonic() - started
-        self._training_seconds += elapsed
         count = max(len(self._episodes), 1)
         success = sum(episode[0] for episode in self._episodes) / count
         mean_return = sum(episode[1] for episode in self._episodes) / count
+        due = self.steps % self._profile.evaluation_interval_steps < self._steps_per_iteration
+        if due and success >= _WORTH_EVALUATING:
+            self._evaluated_success = self._evaluate(self._learner)
+        elapsed = time.monotonic() - started
+        self._training_seconds += elapsed
         self._curve.append(
             {
                 "steps": self.steps,
