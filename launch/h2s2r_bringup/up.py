@@ -76,7 +76,7 @@ def run_nodes(
     environment = node_environment(domain, folder)
     processes: list[NodeProcess] = []
     try:
-        with _terminate_as_interrupt():
+        with _interruptible():
             processes += [NodeProcess(spec, folder, environment) for spec in specs]
             report(f"started {len(specs)} nodes in ROS domain {domain}; logs in {folder}")
             code = _wait_until_ready(processes, domain, ready_limit_s, report)
@@ -197,14 +197,15 @@ def _end(processes: list[NodeProcess], report: Report) -> int | None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the graph as Ctrl-C does."""
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the graph as Ctrl-C does, and Ctrl-C also where a shell's `&` made it ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

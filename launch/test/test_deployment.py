@@ -9,7 +9,7 @@ import pytest
 
 from h2s2r_bringup import deployment, trial
 from h2s2r_bringup.node_table import GraphSettings, NodeSpec, nodes_of
-from h2s2r_bringup.up import run_nodes
+from h2s2r_bringup.up import EXIT_TOO_SLOW, run_nodes
 from h2s2r_perception import demonstration as demonstrations
 from h2s2r_perception.artefact import InputError, Schema, read_meta, writing
 from h2s2r_perception.geometry import rotation_from_vector
@@ -145,6 +145,16 @@ def test_a_refused_service_is_a_failed_trial_with_its_reason(run_folder, tmp_pat
     results = json.loads((tmp_path / "out" / "trials.json").read_text())
     assert [result["success"] for result in results] == [False, False]
     assert results[0]["reason"] == "/policy/start refused: as told"
+
+
+def test_an_interrupted_runner_ends_at_once(run_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(STAND_INS))
+    settings = GraphSettings(run_folder, "snackbox_push", tmp_path)
+    (runner,) = [spec for spec in nodes_of("simulated", settings) if spec.name == "trial_runner"]
+    ready = dataclasses.replace(runner, publishes=("/rosout",))
+    # Nobody offers the services it waits for.
+    assert run_nodes([ready], tmp_path, report=lambda line: None, wall_limit_s=0.5) == EXIT_TOO_SLOW
+    assert "interrupted" in (tmp_path / "trial_runner.log").read_text()
 
 
 VERDICTS = [

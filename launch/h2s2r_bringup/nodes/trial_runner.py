@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from h2s2r_bringup.trial import TrialWatch, Verdict, is_stable
@@ -176,7 +178,10 @@ def _pose(message: PoseStamped) -> np.ndarray:
 
 def main() -> None:
     """Entry point; exit code 0 when all trials were run, whatever their outcome, 2 on bad input."""
-    rclpy.init()
+    # Own handlers: this thread waits for conditions, not for rclpy, and must be woken.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         node = TrialRunner()
     except InputError as error:
@@ -189,7 +194,7 @@ def main() -> None:
     receiving.start()
     try:
         node.run()
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         node.get_logger().info("interrupted")
     finally:
         executor.shutdown()
