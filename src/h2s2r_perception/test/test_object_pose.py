@@ -8,10 +8,10 @@ import torch
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, pose, rotation_angle, rotation_from_vector
+from h2s2r_perception.image_points import Crop
 from h2s2r_perception.object_pose import SignedDistanceTracker
 from h2s2r_perception.object_pose.free_space import FreeSpace
 from h2s2r_perception.object_pose.gauss_newton import step, surface_rows
-from h2s2r_perception.object_pose.image_points import Crop
 from h2s2r_perception.object_pose.rotations import super_fibonacci
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
 

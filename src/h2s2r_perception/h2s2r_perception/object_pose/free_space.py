@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import grid_sample
 
+from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_pose.gauss_newton import Rows
-from h2s2r_perception.object_pose.image_points import Crop, FloatArray
 
 BEHIND_M = 0.012
 """Seen this much behind the object's nearest outline, a pixel is background."""

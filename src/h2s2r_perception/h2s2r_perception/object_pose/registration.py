@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import pose, rotation_angle
+from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.object_pose.free_space import FreeSpace
 from h2s2r_perception.object_pose.gauss_newton import facing_camera, step, surface_rows, to_object
-from h2s2r_perception.object_pose.image_points import Crop, FloatArray
 from h2s2r_perception.object_pose.ray_casting import render
 from h2s2r_perception.object_pose.rotations import super_fibonacci
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField

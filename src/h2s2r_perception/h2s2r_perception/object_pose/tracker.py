@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, pose, rotation_from_vector, vector_from_rotation
+from h2s2r_perception.image_points import Crop, crop_around, heights_above, project
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
 from h2s2r_perception.object_pose.gauss_newton import step, surface_rows
-from h2s2r_perception.object_pose.image_points import Crop, crop_around, heights_above, project
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
 from h2s2r_perception.object_pose.registration import Evidence, find_pose, subset
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field

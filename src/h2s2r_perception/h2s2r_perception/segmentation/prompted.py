@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_perception.object_pose.image_points import Crop, FloatArray, heights_above
+from h2s2r_perception.image_points import Crop, FloatArray, heights_above
 from h2s2r_perception.recording import Prompt
 from h2s2r_perception.segmentation.table_plane import INLIER_M, fit_table_plane
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
-from h2s2r_perception.object_pose.image_points import Crop, FloatArray
 
 _ABOVE_TABLE_M = 0.008
 _CONTINUOUS_M = 0.012
