@@ -39,11 +39,19 @@ lint: setup-dev
 	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
 	$(BIN)/lint-imports
 
-bench: bench-environment
+BENCHES := environment policy kinematics
+bench: $(BENCHES:%=bench-%)
 
-bench-environment: setup
+bench-environment: MODULE := h2s2r_sim.bench
+bench-policy: MODULE := h2s2r_policy.bench
+bench-kinematics: MODULE := h2s2r_retarget.bench
+bench-hand: MODULE := h2s2r_perception.hand_pose.bench --data $(DATA)
+# Recordings of real hands that are not part of the project: make bench-hand DATA=folder
+DATA ?= ../shared/data
+
+bench-%: setup
 	@mkdir -p build/bench
-	@$(BIN)/python -m h2s2r_sim.bench
+	@$(BIN)/python -m $(MODULE)
 
 colcon: setup-dev
 	@tools/colcon.sh
