@@ -34,8 +34,9 @@ class GuardConfiguration:
     and the second difference of positions would turn a millisecond into a false acceleration."""
     relative_tolerance: float = 0.01
     """Room for rounding above the velocity and acceleration limits."""
-    tracking_error_rad: float = 0.35
-    """Distance between command and measurement at which the robot must have hit something."""
+    tracking_error_rad: float | tuple[float, ...] = 0.35
+    """Distance between command and measurement at which the robot must have hit something, for all joints or
+    for each. A joint whose torque is limited to less than its gain times this may be pressed that far in use."""
     stale_joint_state_s: float = 0.1
     stale_command_s: float = 0.5
 
@@ -78,7 +79,7 @@ class CommandGuard:
         configuration: Tolerances.
 
     Raises:
-        DriverError: A limit has another length than the joint names, or is not a positive number.
+        DriverError: A limit or tolerance has another length than the joint names, or is not a positive number.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class CommandGuard:
         self.configuration = configuration or GuardConfiguration()
         self.interventions: list[Intervention] = []
         self._limits = _checked(limits, len(joint_names))
+        self._tracking_error_rad = _for_each(self.configuration.tracking_error_rad, len(joint_names))
         self._names = tuple(joint_names)
         self._position: Vector | None = None
         self._velocity: Vector = np.zeros(len(joint_names))
@@ -245,8 +247,7 @@ class CommandGuard:
 
     def _judge_tracking(self, command: Vector, measured: Vector, stamp_ns: int) -> Intervention | None:
         error = np.abs(command - measured)
-        allowed = np.full(len(error), self.configuration.tracking_error_rad)
-        return self._worst("tracking error", error, allowed, stamp_ns)
+        return self._worst("tracking error", error, self._tracking_error_rad, stamp_ns)
 
     def _worst(self, limit: str, value: Vector, bound: Vector, stamp_ns: int) -> Intervention | None:
         # Written so that a NaN counts as a violation.
@@ -273,3 +274,10 @@ def _checked(limits: JointLimits, size: int) -> JointLimits:
     if not (np.all(limits.velocity > 0.0) and np.all(limits.acceleration > 0.0)):
         raise DriverError("velocity and acceleration limits must be positive")
     return limits
+
+
+def _for_each(tracking_error_rad: float | tuple[float, ...], size: int) -> Vector:
+    values = np.asarray(tracking_error_rad, dtype=np.float64)
+    if values.shape not in {(), (size,)} or not np.all(values > 0.0):
+        raise DriverError(f"tracking error: expected one or {size} positive numbers, found {tracking_error_rad}")
+    return np.broadcast_to(values, (size,))

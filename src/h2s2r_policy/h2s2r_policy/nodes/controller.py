@@ -15,10 +15,15 @@ from trajectory_msgs.msg import JointTrajectory
 from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy import contract as contract_file
+from h2s2r_policy.contract import Contract
 from h2s2r_policy.joint_follower import JointFollower
 from h2s2r_policy.joint_map import JointMap
 from h2s2r_policy.nodes.messages import stamp_ns, to_stamp, to_trajectory
 from h2s2r_policy.nodes.run_node import run_node
+
+_SOFT_NM_PER_RAD = 20.0
+_SOFT_TRACKING_RAD = 1.0
+"""A finger's 3 Nm/rad reach its torque limit after 0.23 rad: what pushes it further back meets no more force."""
 
 
 class ControllerNode(Node):
@@ -28,9 +33,7 @@ class ControllerNode(Node):
         super().__init__("controller", **node_arguments)
         run = Path(str(self.declare_parameter("run_folder", "").value))
         contract = contract_file.read(run / "policy")
-        guard = CommandGuard(
-            contract.limits, contract.joint_names, GuardConfiguration(period_s=1.0 / contract.controller.rate_hz)
-        )
+        guard = CommandGuard(contract.limits, contract.joint_names, guard_configuration(contract))
         self.follower = JointFollower(contract.limits, contract.controller, guard)
         self._joint_names = contract.joint_names
         self._measured_map, self._target_map = JointMap(contract.joint_names), JointMap(contract.joint_names)
@@ -86,6 +89,15 @@ class ControllerNode(Node):
     def _warm_up(self, position: np.ndarray) -> None:
         message = to_trajectory(self._joint_names, position, to_stamp(0))
         self._target_map.pick(message.joint_names, message.points[0].positions, source="warm-up", field="positions")
+
+
+def guard_configuration(contract: Contract) -> GuardConfiguration:
+    """The guard for this contract: stiff joints must follow closely, soft fingers may be pressed back by the object."""
+    soft = np.array(contract.stiffness) < _SOFT_NM_PER_RAD
+    allowed_rad = np.where(soft, _SOFT_TRACKING_RAD, GuardConfiguration.tracking_error_rad)
+    return GuardConfiguration(
+        period_s=1.0 / contract.controller.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed_rad)
+    )
 
 
 def main() -> None:
