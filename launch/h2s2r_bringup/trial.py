@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import rotation_angle
 from h2s2r_policy.anchors import anchor_distance
+from h2s2r_sim.episodes import EpisodeSettings
 from h2s2r_sim.task import SuccessSpec
 
 Array = NDArray[np.float64]
 
-SETTLE_S = 0.5
-"""After the goal has reached its end, the policy has this long to finish [s of simulated time]."""
+SETTLE_S = EpisodeSettings.hold_s
+"""After the goal has reached its end, the policy has as long to finish as in training [s of simulated time]."""
 STABLE_POSES = 4
 STABLE_POSITION_M = 0.003
 STABLE_ROTATION_RAD = 0.03
