@@ -59,6 +59,8 @@ class TrialWatch:
     """
 
     def __init__(self, anchors: Array, T_world_end: Array, success: SuccessSpec) -> None:
+        self.largest_distance_m: float | None = None
+        """Largest mean anchor distance from object to goal at equal stamps; None before the first such stamp."""
         self._anchors, self._T_world_end, self._success = anchors, T_world_end, success
         self._object: dict[int, Array] = {}
         self._goal: dict[int, Array] = {}
@@ -69,12 +71,22 @@ class TrialWatch:
         """Ground truth of an instant."""
         self._object[stamp_ns] = T_world_object
         self._last_ns = stamp_ns
+        self._compare(stamp_ns)
 
     def goal_is_at(self, stamp_ns: int, T_world_goal: Array) -> None:
         """The goal that the policy was given for an instant."""
         self._goal[stamp_ns] = T_world_goal
         if self._finished_ns is None and np.allclose(T_world_goal, self._T_world_end, atol=1e-5):
             self._finished_ns = stamp_ns
+        self._compare(stamp_ns)
+
+    def _compare(self, stamp_ns: int) -> None:
+        if stamp_ns in self._object and stamp_ns in self._goal:
+            distance_m = self._distance_m(self._object[stamp_ns], self._goal[stamp_ns])
+            self.largest_distance_m = max(distance_m, self.largest_distance_m or 0.0)
+
+    def _distance_m(self, T_a: Array, T_b: Array) -> float:
+        return float(anchor_distance(T_a[None], T_b[None], self._anchors)[0])
 
     @property
     def simulated_s(self) -> float:
@@ -89,15 +101,6 @@ class TrialWatch:
         return (self._last_ns - self._finished_ns) * 1e-9 >= SETTLE_S
 
     @property
-    def largest_distance_m(self) -> float | None:
-        """Largest mean anchor distance from object to goal at equal stamps; None before the first such stamp."""
-        common = sorted(set(self._object) & set(self._goal))
-        if not common:
-            return None
-        T_object, T_goal = (np.stack([poses[stamp] for stamp in common]) for poses in (self._object, self._goal))
-        return float(anchor_distance(T_object, T_goal, self._anchors).max())
-
-    @property
     def is_lost(self) -> bool:
         """Whether the object was ever further from its goal than the task allows."""
         return (self.largest_distance_m or 0.0) > self._success.lost_anchor_distance_m
@@ -106,8 +109,7 @@ class TrialWatch:
         """Strict success: settled, final mean anchor distance below the limit, never lost."""
         final = None
         if self._last_ns is not None:
-            T_last = self._object[self._last_ns][None]
-            final = float(anchor_distance(T_last, self._T_world_end[None], self._anchors)[0])
+            final = self._distance_m(self._object[self._last_ns], self._T_world_end)
         close = final is not None and final < self._success.final_anchor_distance_m
         success = close and reason == "settled" and self.largest_distance_m is not None and not self.is_lost
         return Verdict(success, final, self.largest_distance_m, self.simulated_s, wall_s, registration_s, reason)
