@@ -27,11 +27,13 @@ class ContactCheck:
         self._data = mujoco.MjData(twin.model)
         self._data.qpos[:] = twin.model.qpos0
         body_root = twin.model.body_rootid
-        robot_root = body_root[twin.model.jnt_bodyid[mujoco.mj_name2id(twin.model, mujoco.mjtObj.mjOBJ_JOINT, twin.joint_names[0])]]
+        robot_root = body_root[
+            twin.model.jnt_bodyid[mujoco.mj_name2id(twin.model, mujoco.mjtObj.mjOBJ_JOINT, twin.joint_names[0])]
+        ]
         self._is_robot_geom = body_root[twin.model.geom_bodyid] == robot_root
 
     def free(self, joint_position: Array, T_world_object: Array) -> NDArray[np.bool_]:
-        """Whether the robot, at joints `(k, J)`, penetrates neither the object at `(k, 4, 4)`, the scene, nor itself."""
+        """Whether the robot at joints `(k, J)` penetrates neither the object at `(k, 4, 4)`, the scene, nor itself."""
         free = np.concatenate([T_world_object[:, :3, 3], quat_wxyz_from_rotation(T_world_object[:, :3, :3])], axis=-1)
         return np.array([self._is_free(*pair) for pair in zip(joint_position, free, strict=True)], dtype=bool)
 

@@ -24,7 +24,7 @@ Ids = NDArray[np.int64]
 class EpisodeSettings:
     """When an episode ends."""
 
-    hold_s: float = 0.8
+    hold_s: float = 1.2
     """Time at the end of the path for the object to reach a goal that moved until then."""
     patience: float = 1.5
     """An episode that lasts this many times the path at its slowest ends as a failure (the goal waited)."""

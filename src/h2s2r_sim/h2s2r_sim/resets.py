@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SolvePalm = Callable[[Array, Array], tuple[Array, NDArray[np.bool_]]]
-"""Palm targets `T_world_palm (k, 4, 4)` and start joints `(k, J)` to joints `(k, J)` and whether each met its target."""
+"""Palm targets in the world `(k, 4, 4)` and start joints `(k, J)` to joints `(k, J)` and whether each was met."""
 
 IsFree = Callable[[Array, Array], NDArray[np.bool_]]
 """Joints `(k, J)` and object poses `(k, 4, 4)` to whether nothing touches the robot there."""
@@ -121,7 +121,10 @@ class StartSampler:
             before = len(self._joints)
             self._refill()
             drawn += _BATCH
-            if len(self._joints) - before < _BATCH // _MAXIMUM_DRAWS_FOR_ONE or drawn > _MAXIMUM_BATCHES * count + _BATCH:
+            if (
+                len(self._joints) - before < _BATCH // _MAXIMUM_DRAWS_FOR_ONE
+                or drawn > _MAXIMUM_BATCHES * count + _BATCH
+            ):
                 raise InputError(
                     "retargeting",
                     "T_object_palm",

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from h2s2r_retarget.embodiment import Embodiment
 
 PUSH_M, PUSH_S = 0.25, 2.5
+FOLLOW_M = 0.03
+"""How much further the palm goes: the fingers give way."""
 GAP_M = 0.045
 """From the fingers to the face they push, at the start."""
 _START_M = (0.6, -0.15, 0.185)
-_PALM_M = (0.55, -0.255 - GAP_M, 0.30)
+_PALM_M = (0.57, -0.255 - GAP_M, 0.30)
 _RATE_HZ = 30.0
 _ARM_GUESS = (-0.69, 0.6, 0.1, -1.83, 1.46, 0.37, 1.19)
+_LONG_FINGERS = slice(7, 19)
+"""Joints of index, middle and ring finger of `iiwa14_allegro`."""
 
 
 def scripted_push(embodiment: Embodiment) -> Reference:
@@ -39,9 +43,10 @@ def scripted_push(embodiment: Embodiment) -> Reference:
     T_palm = np.tile(np.eye(4), (len(share), 1, 1))
     T_palm[:, :3, :3] = np.stack([normal, np.cross(fingers, normal), fingers], axis=1)
     T_palm[:, :3, 3] = _PALM_M
-    T_palm[:, 1, 3] += (PUSH_M + GAP_M) * share
+    T_palm[:, 1, 3] += (PUSH_M + GAP_M + FOLLOW_M) * share
     q = embodiment.home[None].copy()
     q[0, : len(_ARM_GUESS)] = _ARM_GUESS
+    q[0, _LONG_FINGERS] = 0.0  # straight fingers give way the least
     posture, joints = q[:, : embodiment.arm_dof], []
     for target in T_palm:
         q = solve_palm(kinematics, q, target[None], posture=posture, maximum_iterations=200).joint_position

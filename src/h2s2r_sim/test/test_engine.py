@@ -111,7 +111,9 @@ def test_mass_reaches_the_physics(engine, embodiment):
     np.testing.assert_allclose(acceleration[:, 2], -GRAVITY, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "other"), [("object_friction", "table_friction"), ("table_friction", "object_friction")])
+@pytest.mark.parametrize(
+    ("name", "other"), [("object_friction", "table_friction"), ("table_friction", "object_friction")]
+)
 def test_friction_reaches_the_physics(engine, embodiment, name, other):
     """A horizontal force moves the box exactly where it exceeds mu m g; the larger coefficient of a pair counts."""
     friction = np.array([0.3, 0.45, 0.7, 0.9])
@@ -163,7 +165,9 @@ def disturb(engine, embodiment, seed):
 
 def test_state_continues_bit_identically_even_in_another_engine(engine, twin, embodiment, request):
     ids = np.arange(N)
-    engine.set_parameters(ids, {"object_mass_kg": np.linspace(0.3, 0.5, N), "object_friction": np.linspace(0.3, 0.6, N)})
+    engine.set_parameters(
+        ids, {"object_mass_kg": np.linspace(0.3, 0.5, N), "object_friction": np.linspace(0.3, 0.6, N)}
+    )
     start(engine, embodiment)
     disturb(engine, embodiment, 0)
     state = engine.state_dict()

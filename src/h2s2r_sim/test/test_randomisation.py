@@ -122,9 +122,7 @@ def rows_with(**values):
 
 
 def make(task, embodiment, push_reference, **values):
-    return Environment(
-        task, embodiment, push_reference, num_environments=8, seed=11, table=rows_with(**values)
-    )
+    return Environment(task, embodiment, push_reference, num_environments=8, seed=11, table=rows_with(**values))
 
 
 def test_without_randomisation_the_observed_pose_is_the_true_one(still):
@@ -213,9 +211,7 @@ def test_a_push_moves_the_object(task, embodiment, push_reference):
 
 
 def test_step_noise_does_not_depend_on_when_episodes_end():
-    first, second = (
-        Randomiser(TABLE, 5, 23, np.random.default_rng(1), np.random.default_rng(2)) for _ in range(2)
-    )
+    first, second = (Randomiser(TABLE, 5, 23, np.random.default_rng(1), np.random.default_rng(2)) for _ in range(2))
     first.draw_episode(np.array([0, 3]))
     ours, theirs = first.draw_step(), second.draw_step()
     for name in ours:

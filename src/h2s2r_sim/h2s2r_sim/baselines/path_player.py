@@ -9,13 +9,16 @@ from h2s2r_sim.environment import POLICY_RATE_HZ, Environment, StepResult
 
 Array = NDArray[np.float64]
 
+_SHARE_OF_HOLD = 0.75
+"""The path is over when the goal has been at its end for this share of the hold time."""
+
 
 class PathPlayer:
     """Sends the joint targets of a path, one path for each environment, and holds the last.
 
     The human path begins a little before the object moves and ends a little after. It is played at the goal's
-    speed, or as much faster as it takes to be over when the goal has been at its end for half the hold time: a
-    baseline must not fail for having been cut short.
+    speed, or as much faster as it takes to be over before the episode is: a baseline must not fail for having been
+    cut short.
 
     Args:
         environment: At the beginning of its episodes.
@@ -25,7 +28,9 @@ class PathPlayer:
 
     def __init__(self, environment: Environment, stamp_s: Array, joint_position: Array) -> None:
         episodes = environment.episodes
-        available_s = environment.reference.goal_path.duration_s / episodes.speed + 0.5 * episodes.settings.hold_s
+        available_s = (
+            environment.reference.goal_path.duration_s / episodes.speed + _SHARE_OF_HOLD * episodes.settings.hold_s
+        )
         self._pace = np.maximum(episodes.speed, stamp_s[-1] / available_s)
         self._stamp_s = stamp_s
         self._joint_position = np.broadcast_to(

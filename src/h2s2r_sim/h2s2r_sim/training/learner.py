@@ -27,7 +27,7 @@ class Learner:
     def __init__(self, environment: RslRlEnvironment, profile: Profile) -> None:
         torch.manual_seed(profile.seed)
         self._environment = environment
-        self._horizon = profile.ppo.horizon
+        self._ppo, self._steps = profile.ppo, 0
         self._observation = environment.get_observations()
         self.algorithm = _make_ppo(self._observation, environment, profile)
         self.algorithm.train_mode()
@@ -51,18 +51,20 @@ class Learner:
         Returns:
             Mean losses, mean reward of the rollout and mean standard deviation of the policy.
         """
+        self._set_learning_rate()
         total_reward = 0.0
         with torch.inference_mode():
-            for _ in range(self._horizon):
+            for _ in range(self._ppo.horizon):
                 action = self.algorithm.act(self._observation)
                 self._observation, reward, done, extras = self._environment.step(action)
                 self.algorithm.process_env_step(self._observation, reward, done, extras)
                 total_reward += float(reward.mean())
             self.algorithm.compute_returns(self._observation)
         losses = self.algorithm.update()
+        self._steps += self._ppo.horizon * self._environment.num_envs
         return {
             **{f"loss_{name}": float(value) for name, value in losses.items()},
-            "reward": total_reward / self._horizon,
+            "reward": total_reward / self._ppo.horizon,
             "policy_std": float(self.actor.distribution.params[1].detach().mean()) if self.actor.distribution else 0.0,
         }
 
@@ -72,6 +74,7 @@ class Learner:
             **self.algorithm.save(),
             "hidden_state": _clone(self.actor.get_hidden_state()),
             "observation": {key: value.clone() for key, value in self._observation.items()},
+            "steps": self._steps,
             "torch_rng": torch.get_rng_state(),
         }
 
@@ -81,7 +84,15 @@ class Learner:
         self.actor.reset(hidden_state=_clone(state["hidden_state"]))
         observation = {key: value.clone() for key, value in state["observation"].items()}
         self._observation = TensorDict(observation, batch_size=self._observation.batch_size)
+        self._steps = state["steps"]
         torch.set_rng_state(state["torch_rng"])
+
+    def _set_learning_rate(self) -> None:
+        ppo = self._ppo
+        left = max(0.0, 1.0 - self._steps / ppo.decay_steps)
+        self.algorithm.learning_rate = ppo.final_learning_rate + left * (ppo.learning_rate - ppo.final_learning_rate)
+        for group in self.algorithm.optimizer.param_groups:
+            group["lr"] = self.algorithm.learning_rate
 
 
 def _make_ppo(observation: TensorDict, environment: RslRlEnvironment, profile: Profile) -> PPO:
@@ -111,9 +122,7 @@ def _make_ppo(observation: TensorDict, environment: RslRlEnvironment, profile: P
         activation=network.activation,
         obs_normalization=True,
     )
-    storage = RolloutStorage(
-        "rl", environment.num_envs, ppo.horizon, observation, [environment.num_actions], device
-    )
+    storage = RolloutStorage("rl", environment.num_envs, ppo.horizon, observation, [environment.num_actions], device)
     return PPO(
         actor,
         critic,
