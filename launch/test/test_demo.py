@@ -127,7 +127,7 @@ def test_the_summary_says_what_was_skipped_and_where_the_report_is(tmp_path: Pat
     made: list[str] = []
     stage = _counting_stage(tmp_path / "out", made)
     text = "\n".join(
-        summary_lines([run_stage(stage), run_stage(stage)], {"success_policy": 0.953}, tmp_path / "r.html")
+        summary_lines([run_stage(stage), run_stage(stage)], 12.3, {"success_policy": 0.953}, tmp_path / "r.html")
     )
     assert "up to date" in text
     assert "success_policy" in text

@@ -191,8 +191,9 @@ def test_words_for_people():
     assert duration(3.21) == "3.2 s"
     assert duration(42.4) == "42 s"
     assert duration(305.0) == "5 min 05 s"
-    assert "5 min 05 s" in summary({"success_policy": 0.9, "success_policy_n": 300}, 305.0)
-    assert "This page grows" in summary({}, None)
+    assert "5 min 05 s" in summary({"success_policy": 0.9, "success_policy_n": 300}, 305.0, rendered=False)
+    assert summary({}, 5.0, rendered=True).startswith("A rendered human hand")
+    assert "This page grows" in summary({}, None, rendered=True)
 
 
 def test_drawings_take_the_text_colour_of_the_page():

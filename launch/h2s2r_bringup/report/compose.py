@@ -15,7 +15,7 @@ from h2s2r_bringup.report.figures import (
     gather,
 )
 from h2s2r_bringup.report.page import ErrorRow, Page, SecondsRow, SuccessRow, Tile, render
-from h2s2r_bringup.run_folder import RunFolder
+from h2s2r_bringup.run_folder import RunFolder, is_imported
 
 
 def write_report(run: RunFolder, task: str) -> Figures:
@@ -61,12 +61,14 @@ def compose(run: RunFolder, task: str, figures: Figures) -> Page:
         if latencies
         else "",
     }
+    rendered = not is_imported(run)
     training_s = None if curve is None else float(curve.seconds[-1])
     return Page(
         task=task,
-        summary=summary(values, training_s),
+        summary=summary(values, training_s, rendered=rendered),
         fingerprint=sources.fingerprint(run),
         videos=_videos(run),
+        human_caption="rendered; the only demonstration there is" if rendered else "the only demonstration there is",
         robot_caption="the first trial, through ROS 2 nodes and the live tracker",
         tiles=_tiles(values),
         success=_success_rows(values),
@@ -85,11 +87,18 @@ _SUCCESS_NOTE = (
 )
 
 
-def summary(values: Mapping[str, float], training_s: float | None) -> str:
-    """One or two sentences: what happened in this run, as far as it went."""
+def summary(values: Mapping[str, float], training_s: float | None, *, rendered: bool) -> str:
+    """One or two sentences: what happened in this run, as far as it went.
+
+    Args:
+        values: The figures.
+        training_s: Time spent in training; None before it began.
+        rendered: Whether the recording comes from the synthetic demonstrator, which the page must not hide.
+    """
+    who = "A rendered human hand" if rendered else "A person"
     if training_s is None:
-        return "A person does the task once. This page grows with each stage that is run."
-    text = f"A person did the task once. From that one video a policy was learned in {duration(training_s)}"
+        return f"{who} does the task once. This page grows with each stage that is run."
+    text = f"{who} did the task once. From that one video a policy was learned in {duration(training_s)}"
     reached = []
     if "success_policy" in values and "success_policy_n" in values:
         count = int(values["success_policy_n"])

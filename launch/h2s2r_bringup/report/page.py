@@ -57,6 +57,7 @@ class Page:
     """Identifies the artefacts the page was made from."""
     videos: Mapping[str, str] = field(default_factory=dict)
     """`human`, `overlay`, `robot` -> a `data:` URL."""
+    human_caption: str = ""
     robot_caption: str = ""
     tiles: Sequence[Tile] = ()
     success: Sequence[SuccessRow] = ()
