@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from h2s2r_bringup.node_table import NodeSpec
+from h2s2r_bringup.node_table import NodeSpec, environment_of
 
 STOP_SIGNALS: tuple[tuple[signal.Signals, float], ...] = (
     (signal.SIGINT, 8.0),  # rclpy's regular end; the simulated robot also closes its video
@@ -33,7 +33,7 @@ class NodeProcess:
     Args:
         spec: The row of the node table.
         folder: Where the node's log and parameter file go.
-        environment: The whole environment of the process.
+        environment: What the nodes of the graph share; `environment_of(spec)` is added.
     """
 
     def __init__(self, spec: NodeSpec, folder: Path, environment: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class NodeProcess:
             # Its own session: a Ctrl-C in the terminal reaches only the runner, which then stops the nodes in order.
             self._process = subprocess.Popen(
                 command(spec, folder),
-                env=dict(environment),
+                env={**environment, **environment_of(spec)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

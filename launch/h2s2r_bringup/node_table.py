@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
@@ -50,6 +51,8 @@ class NodeSpec:
     """Topics; the graph is ready when all of them are advertised."""
     services: tuple[str, ...] = ()
     """Services; the graph is ready when all of them are offered."""
+    publishes_images: bool = False
+    """It gets a shared-memory segment for whole images (`fastdds_profile`); the default one is too small."""
     ends_graph: bool = False
     """Its exit with code 0 is the graph's regular end; any other exit of any node is a failure."""
 
@@ -88,6 +91,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
                 "/simulation/object_pose",
             ),
             services=("/simulation/reset",),
+            publishes_images=True,
         ),
         NodeSpec(
             name="object_pose",
@@ -161,6 +165,18 @@ def nodes_of(graph: str, settings: GraphSettings) -> tuple[NodeSpec, ...]:
             "h2s2r up", "graph", found=repr(graph), expected=f"one of {', '.join(sorted(GRAPHS))}", remedy="see --help"
         )
     return GRAPHS[graph](settings)
+
+
+def fastdds_profile() -> Path:
+    """The Fast DDS profile of nodes that publish images; for all other nodes it would only take memory."""
+    return Path(str(resources.files("h2s2r_bringup"))) / "fastdds_profile.xml"
+
+
+def environment_of(spec: NodeSpec) -> dict[str, str]:
+    """What a node needs in its environment whoever starts it: one thread, and its transport."""
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    transport = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(fastdds_profile())} if spec.publishes_images else {}
+    return {**one_thread, **transport}
 
 
 def topics_of(nodes: tuple[NodeSpec, ...]) -> frozenset[str]:

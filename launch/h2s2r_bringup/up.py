@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import FrameType
 
@@ -90,23 +89,15 @@ def run_nodes(
 
 
 def node_environment(domain_id: int, folder: Path) -> dict[str, str]:
-    """The environment of every node: its domain, this machine only, shared memory, one thread each."""
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    """The environment that the nodes of a graph share: their domain, this machine only, where logs go."""
     return {
         **os.environ,
-        **one_thread,
         "ROS_DOMAIN_ID": str(domain_id),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(fastdds_profile()),
         "ROS_LOG_DIR": str(folder / "ros"),
         "RCUTILS_CONSOLE_OUTPUT_FORMAT": "[{severity}] [{name}]: {message}",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def fastdds_profile() -> Path:
-    """The Fast DDS profile of every graph."""
-    return Path(str(resources.files("h2s2r_bringup"))) / "fastdds_profile.xml"
 
 
 def chosen_domain(domain_id: int | None) -> int:

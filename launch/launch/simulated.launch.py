@@ -6,13 +6,12 @@ The nodes are those of `h2s2r up simulated`: both read `h2s2r_bringup.node_table
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from h2s2r_bringup.node_table import GraphSettings, nodes_of
-from h2s2r_bringup.up import fastdds_profile
+from h2s2r_bringup.node_table import GraphSettings, environment_of, nodes_of
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_sim.task import load_task
 from launch import LaunchDescription
@@ -28,14 +27,12 @@ ARGUMENTS = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, shared-memory transport, the nodes of the table; RViz with the robot's model on request."""
+    """Arguments, the nodes of the table; RViz with the robot's model on request."""
     rviz_config = str(Path(get_package_share_directory("h2s2r_bringup")) / "rviz" / "simulated.rviz")
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=text) for name, value, text in ARGUMENTS),
             DeclareLaunchArgument("rviz", default_value="false", description="Start RViz with the graph's topics."),
-            SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", str(fastdds_profile())),
-            SetEnvironmentVariable("OMP_NUM_THREADS", "1"),
             OpaqueFunction(function=_nodes),
             OpaqueFunction(function=_robot_model, condition=IfCondition(LaunchConfiguration("rviz"))),
             Node(
@@ -79,6 +76,7 @@ def _nodes(context):
             name=spec.name,
             parameters=[dict(spec.parameters)],
             remappings=list(spec.remappings),
+            additional_env=environment_of(spec),
             output="screen" if spec.ends_graph else "log",
             # One node down: all down, as in `h2s2r up`.
             on_exit=Shutdown(reason=f"{spec.name} ended"),

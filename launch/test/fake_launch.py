@@ -33,10 +33,7 @@ def install(monkeypatch, share_folder):
     """Put the modules that a launch file imports into `sys.modules`, for one test."""
     contents = {
         "launch": {"LaunchDescription": lambda actions: actions},
-        "launch.actions": {
-            kind: _action(kind)
-            for kind in ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable", "Shutdown")
-        },
+        "launch.actions": {kind: _action(kind) for kind in ("DeclareLaunchArgument", "OpaqueFunction", "Shutdown")},
         "launch.conditions": {"IfCondition": lambda substitution: substitution},
         "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
         "launch_ros": {},
