@@ -36,7 +36,7 @@ class GuardConfiguration:
     """Room for rounding above the velocity and acceleration limits."""
     tracking_error_rad: float | tuple[float, ...] = 0.35
     """Distance between command and measurement at which the robot must have hit something, for all joints or
-    for each. A joint whose torque is limited to less than its gain times this may be pressed that far in use."""
+    for each; infinity for a joint that may be pressed back in use."""
     stale_joint_state_s: float = 0.1
     stale_command_s: float = 0.5
 

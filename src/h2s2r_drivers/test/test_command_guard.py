@@ -130,10 +130,10 @@ def test_recovery_waits_until_braking_is_over():
 
 
 def test_a_soft_joint_may_be_pressed_further_than_a_stiff_one():
-    clock = Clock(tracking_error_rad=(0.35, 1.0))
+    clock = Clock(tracking_error_rad=(0.35, np.inf))
     clock.send([0.0, 0.0])
-    assert clock.send([0.0, 0.0], measured=[0.3, 0.9]).violation is None
-    assert "tracking error of elbow" in clock.send([0.0, 0.0], measured=[0.3, 1.1]).violation.limit
+    assert clock.send([0.0, 0.0], measured=[0.3, 1.5]).violation is None
+    assert "tracking error of shoulder" in clock.send([0.0, 0.0], measured=[0.4, 1.5]).violation.limit
     with pytest.raises(DriverError, match="one or 2 positive numbers"):
         Clock(tracking_error_rad=(0.35, 1.0, 1.0))
 

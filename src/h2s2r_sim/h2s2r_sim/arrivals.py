@@ -54,21 +54,21 @@ class Arrivals:
         with self._changed:
             return max(self._times.get(event, {}), default=None)
 
-    def wait(self, event: str, stamp_ns: int, *, limit_s: float, give_up: Callable[[], bool]) -> bool:
-        """Wait for a message.
+    def wait(self, *events: str, stamp_ns: int, limit_s: float, give_up: Callable[[], bool]) -> bool:
+        """Wait for one of some messages.
 
         Args:
-            event: Which message.
-            stamp_ns: Its stamp.
+            events: Which messages; one of them is enough.
+            stamp_ns: Their stamp.
             limit_s: Longest wait [s of wall time].
             give_up: Asked at every change; waiting ends when it says yes.
 
         Returns:
-            Whether it has come.
+            Whether one has come.
         """
         deadline = time.monotonic() + limit_s
         with self._changed:
-            while stamp_ns not in self._times.get(event, {}):
+            while not any(stamp_ns in self._times.get(event, {}) for event in events):
                 left = deadline - time.monotonic()
                 if left <= 0.0 or give_up():
                     return False

@@ -3,7 +3,8 @@
 At tick k (60 Hz) it publishes the clock. On even k it takes a picture; pictures are published when they are as
 old as the camera's latency. While a trial runs it waits for the goal pose, and where the policy answers every
 second image for the joint target, of the picture just published; then it publishes the joint states and waits
-for the joint command of that stamp, before it steps the physics. Success therefore does not depend on how fast
+for the joint command of that stamp, before it steps the physics. A tracker that says it has lost the object has
+answered too. Success therefore does not depend on how fast
 the processes are. Pictures are rendered in a thread of their own, while others work on the one before.
 
 A trial runs from the first joint target after a reset to the next reset. Until then the robot stands still and
@@ -32,6 +33,8 @@ Array = NDArray[np.float64]
 CAMERA_TICKS = 2
 """Ticks from picture to picture: 30 Hz."""
 POLICY_PERIOD_NS = 4e9 / CONTROL_RATE_HZ
+OBJECT_LOST = "object_lost"
+"""The tracker's answer to a picture that shows it no object; the chain ends there, and nobody waits for the rest."""
 IDLE_LIMIT_S = 0.25
 """Longest wait while no trial runs: the tracker may be busy registering, or not there yet."""
 RUNNING_LIMIT_S = 5.0
@@ -82,7 +85,7 @@ class LockStep:
         self._stopping, self._reset_wanted, self._reset_done = (threading.Event() for _ in range(3))
 
     def receive(self, event: str, stamp_ns: int) -> None:
-        """A message of the chain (`arrivals.CHAIN`) has come."""
+        """A message of the chain (`arrivals.CHAIN`) has come, or `OBJECT_LOST` instead."""
         self.arrivals.record(event, stamp_ns)
 
     def receive_command(self, stamp_ns: int, joint_position: Array) -> None:
@@ -123,7 +126,7 @@ class LockStep:
         if image_ns is not None:
             self._await_policy(image_ns)
         self._outlet.state(now_ns, *self._robot.joint_state(), self._robot.T_world_object)
-        if self._await("command", now_ns) and self.is_running and not self._held:
+        if self._await("command", stamp_ns=now_ns) and self.is_running and not self._held:
             self._robot.command(self._commands[now_ns])
         self._commands.clear()
         self._robot.step()
@@ -155,19 +158,21 @@ class LockStep:
             self._video.add(self._data)
 
     def _await_policy(self, image_ns: int) -> None:
-        self._await("goal_pose", image_ns)
+        self._await("goal_pose", OBJECT_LOST, stamp_ns=image_ns)
         last_ns = self.arrivals.latest("joint_target")
         if self.is_running and last_ns is not None and abs(image_ns - last_ns - POLICY_PERIOD_NS) < 1000:
             # Its absence is no failure: the policy may have been told to hold.
-            self.arrivals.wait("joint_target", image_ns, limit_s=IDLE_LIMIT_S, give_up=self._is_interrupted)
+            self.arrivals.wait(
+                "joint_target", OBJECT_LOST, stamp_ns=image_ns, limit_s=IDLE_LIMIT_S, give_up=self._is_interrupted
+            )
 
-    def _await(self, event: str, stamp_ns: int) -> bool:
+    def _await(self, *events: str, stamp_ns: int) -> bool:
         strict = self.is_running and not self._held
         limit_s = RUNNING_LIMIT_S if strict else IDLE_LIMIT_S
-        came = self.arrivals.wait(event, stamp_ns, limit_s=limit_s, give_up=self._is_interrupted)
+        came = self.arrivals.wait(*events, stamp_ns=stamp_ns, limit_s=limit_s, give_up=self._is_interrupted)
         if strict and not came and not self._is_interrupted():
             self._held = True
-            self._outlet.warning(f"no {event} for {stamp_ns} ns within {limit_s:g} s: holding until the next reset")
+            self._outlet.warning(f"no {events[0]} for {stamp_ns} ns within {limit_s:g} s: holding until the next reset")
         return came
 
     def _is_interrupted(self) -> bool:

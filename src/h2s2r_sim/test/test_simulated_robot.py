@@ -84,7 +84,7 @@ class Graph:
         self.robot, self.camera = FakeRobot(), FakeCamera(latency_ticks)
         self.lock_step = LockStep(self.robot, self.camera, NoThread(), self, None)
         self.silent, self.log, self.warnings = set(), [], []
-        self.policy_runs = False
+        self.policy_runs = self.lost = False
         self._pictures = 0
 
     def clock(self, now_ns):
@@ -93,6 +93,8 @@ class Graph:
     def picture(self, frame):
         self.log.append(("picture", frame.stamp_ns))
         self._pictures += 1
+        if self.lost:
+            self.lock_step.receive(lock_step.OBJECT_LOST, frame.stamp_ns)
         events = ["object_pose", "goal_pose"]
         if self.policy_runs and self._pictures % 2 == 0:
             events += ["joint_target", "joint_command"]
@@ -182,6 +184,21 @@ def test_a_missing_answer_holds_the_robot_until_the_next_reset():
     commanded = len(graph.robot.commanded)
     graph.ticks(10)
     assert len(graph.robot.commanded) == commanded and len(graph.warnings) == 1
+
+
+def test_a_lost_object_is_an_answer_and_the_trial_goes_on():
+    graph = Graph()
+    graph.policy_runs = True
+    graph.ticks(10)
+    graph.silent = {"goal_pose", "joint_target"}
+    graph.lost = True
+    started = time.monotonic()
+    graph.ticks(4)
+    graph.silent, graph.lost = set(), False
+    commanded = len(graph.robot.commanded)
+    graph.ticks(10)
+    assert not graph.warnings and len(graph.robot.commanded) == commanded + 10
+    assert time.monotonic() - started < 0.05
 
 
 def test_without_a_trial_a_silent_graph_neither_blocks_nor_warns():

@@ -22,8 +22,8 @@ from h2s2r_policy.nodes.messages import stamp_ns, to_stamp, to_trajectory
 from h2s2r_policy.nodes.run_node import run_node
 
 _SOFT_NM_PER_RAD = 20.0
-_SOFT_TRACKING_RAD = 1.0
-"""A finger's 3 Nm/rad reach its torque limit after 0.23 rad: what pushes it further back meets no more force."""
+"""A finger's 3 Nm/rad reach its torque limit after 0.23 rad. However far an object presses such a joint back, it
+meets no more force, so its tracking error is no sign of danger and is not judged."""
 
 
 class ControllerNode(Node):
@@ -94,7 +94,7 @@ class ControllerNode(Node):
 def guard_configuration(contract: Contract) -> GuardConfiguration:
     """The guard for this contract: stiff joints must follow closely, soft fingers may be pressed back by the object."""
     soft = np.array(contract.stiffness) < _SOFT_NM_PER_RAD
-    allowed_rad = np.where(soft, _SOFT_TRACKING_RAD, GuardConfiguration.tracking_error_rad)
+    allowed_rad = np.where(soft, np.inf, GuardConfiguration.tracking_error_rad)
     return GuardConfiguration(
         period_s=1.0 / contract.controller.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed_rad)
     )

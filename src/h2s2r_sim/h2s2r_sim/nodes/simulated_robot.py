@@ -11,6 +11,7 @@ from types import FrameType
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -26,7 +27,7 @@ from h2s2r_perception.geometry import quat_wxyz_from_rotation
 from h2s2r_perception.nodes.image_conversion import camera_info, image
 from h2s2r_perception.recording import Recording
 from h2s2r_policy.joint_map import JointMap
-from h2s2r_sim.lock_step import LockStep
+from h2s2r_sim.lock_step import OBJECT_LOST, LockStep
 from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rendering import Camera
 from h2s2r_sim.simulated_camera import Frame, SimulatedCamera
@@ -112,6 +113,7 @@ class SimulatedRobotNode(Node):
         self.create_subscription(JointTrajectory, "/joint_target", lambda m: receive("joint_target", _ns(m.header)), 10)
         self.create_subscription(Header, "/joint_command/image", lambda m: receive("joint_command", _ns(m)), 10)
         self.create_subscription(JointTrajectory, "/joint_command", self._on_command, 10)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.create_service(Trigger, "/simulation/reset", self._on_reset)
 
     def _on_command(self, message: JointTrajectory) -> None:
@@ -123,6 +125,11 @@ class SimulatedRobotNode(Node):
             self.get_logger().warning(str(error), throttle_duration_sec=1.0)
             return
         self.lock_step.receive_command(_ns(message.header), position)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == "object_pose" and status.message == "lost":
+                self.lock_step.receive(OBJECT_LOST, _ns(message.header))
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self.lock_step.reset()
