@@ -38,7 +38,7 @@ OBJECT_LOST = "object_lost"
 IDLE_LIMIT_S = 0.25
 """Longest wait while no trial runs: the tracker may be busy registering, or not there yet."""
 RUNNING_LIMIT_S = 5.0
-"""Longest wait in a trial; then the robot holds until the next reset and the trial fails."""
+"""Longest wait in a trial; then the robot holds until the next reset."""
 
 
 class Outlet(Protocol):
