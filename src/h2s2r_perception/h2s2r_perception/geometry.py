@@ -39,15 +39,22 @@ def transform_points(T: Array, points: Array) -> Array:
 def rotation_from_vector(rotation_vector: Array) -> Array:
     """Rodrigues' formula: rotation vectors `(..., 3)` [rad] to matrices `(..., 3, 3)`."""
     xp = array_namespace(rotation_vector)
-    angle_squared = xp.sum(rotation_vector * rotation_vector, axis=-1)[..., None, None]
+    x, y, z = rotation_vector[..., 0], rotation_vector[..., 1], rotation_vector[..., 2]
+    xx, yy, zz = x * x, y * y, z * z
+    angle_squared = xx + yy + zz
     angle = xp.sqrt(angle_squared)
     small = angle_squared < 1e-12
     safe = xp.where(small, xp.ones_like(angle), angle)
     a = xp.where(small, 1.0 - angle_squared / 6.0, xp.sin(safe) / safe)
     b = xp.where(small, 0.5 - angle_squared / 24.0, (1.0 - xp.cos(safe)) / (safe * safe))
-    K = skew(rotation_vector)
-    identity = xp.eye(3, dtype=rotation_vector.dtype, device=device(rotation_vector))
-    return identity + a * K + b * xp.matmul(K, K)
+    # I + a [v]x + b [v]x^2, written out: a policy step does this often, and matrix products would cost more.
+    ax, ay, az, bx, by = a * x, a * y, a * z, b * x, b * y
+    entries = [
+        1.0 - b * (yy + zz), bx * y - az, bx * z + ay,
+        bx * y + az, 1.0 - b * (xx + zz), by * z - ax,
+        bx * z - ay, by * z + ax, 1.0 - b * (xx + yy),
+    ]  # fmt: skip
+    return xp.reshape(xp.stack(entries, axis=-1), (*rotation_vector.shape[:-1], 3, 3))
 
 
 def vector_from_rotation(R: Array) -> Array:
