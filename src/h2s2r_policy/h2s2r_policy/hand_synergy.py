@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -37,6 +38,10 @@ class HandSynergy:
         """Number of synergies S."""
         return int(self.basis.shape[0])
 
+    @cached_property
+    def _inverse(self) -> Array:
+        return array_namespace(self.basis).linalg.pinv(self.basis)
+
     def decompose(self, joint_position: Array) -> tuple[Array, Array]:
         """Coordinates `(N, S)`, inside their range, and the rest of the posture `(N, H)` [rad].
 
@@ -44,7 +49,7 @@ class HandSynergy:
         """
         xp = array_namespace(joint_position)
         posture = joint_position[:, self.first_joint :] - self.mean
-        coordinate = _combine(posture, xp.linalg.pinv(self.basis))
+        coordinate = _combine(posture, self._inverse)
         coordinate = xp.clip(coordinate, self.centre - self.half_range, self.centre + self.half_range)
         return coordinate, posture - _combine(coordinate, self.basis)
 
