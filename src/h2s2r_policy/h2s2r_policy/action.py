@@ -13,6 +13,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from h2s2r_perception import geometry
+from h2s2r_policy.clipping import clip
 from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.terms import Term
 from h2s2r_retarget.differential_ik import step_twist
@@ -92,7 +93,7 @@ class ActionSpace:
             measured: Kinematics of `joint_position`.
         """
         xp = array_namespace(action, joint_position)
-        action = xp.clip(xp.astype(action, joint_position.dtype), -1.0, 1.0)
+        action = clip(xp.astype(action, joint_position.dtype), -1.0, 1.0)
         T_target, twist = self._move_palm(state.T_world_palm_target, action[:, :6], measured.T_world_palm)
         synergy = self._synergy.towards(state.synergy, action[:, 6:], self.configuration.synergy_step)
         arm_target = step_twist(self._kinematics, joint_position, measured, twist, posture=state.arm_posture)

@@ -48,5 +48,6 @@ def advance(
         `(N,)` new phases. A distance that is not a number pauses the clock.
     """
     xp = array_namespace(phase_s, distance_m)
-    moved = xp.clip(phase_s + speed * elapsed_s, None, duration_s)
+    moved = phase_s + speed * elapsed_s
+    moved = xp.where(moved > duration_s, duration_s, moved)
     return xp.where(distance_m <= configuration.pause_distance_m, moved, phase_s)

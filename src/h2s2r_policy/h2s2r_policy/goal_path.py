@@ -8,6 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from h2s2r_perception import geometry
+from h2s2r_policy.clipping import clip
 
 Array = Any
 
@@ -53,9 +54,9 @@ class GoalPath:
         """
         xp = array_namespace(phase_s, self.T_world_object)
         last_segment = self.phase_s.shape[0] - 2
-        segment = xp.clip(xp.searchsorted(self.phase_s, phase_s, side="right") - 1, 0, last_segment)
+        segment = clip(xp.searchsorted(self.phase_s, phase_s, side="right") - 1, 0, last_segment)
         start_s = self.phase_s[segment]
-        fraction = xp.clip((phase_s - start_s) / (self.phase_s[segment + 1] - start_s), 0.0, 1.0)[:, None]
+        fraction = clip((phase_s - start_s) / (self.phase_s[segment + 1] - start_s), 0.0, 1.0)[:, None]
         T_start = self.T_world_object[segment, ...]
         step = geometry.rotation_from_vector(fraction * self.segment_rotation_rad[segment, :])
         return geometry.pose(

@@ -8,6 +8,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from h2s2r_policy.clipping import clip
+
 Array = Any
 
 
@@ -47,23 +49,21 @@ class HandSynergy:
 
         `compose` of both gives the hand's posture back.
         """
-        xp = array_namespace(joint_position)
         posture = joint_position[:, self.first_joint :] - self.mean
         coordinate = _combine(posture, self._inverse)
-        coordinate = xp.clip(coordinate, self.centre - self.half_range, self.centre + self.half_range)
+        coordinate = clip(coordinate, self.centre - self.half_range, self.centre + self.half_range)
         return coordinate, posture - _combine(coordinate, self.basis)
 
     def towards(self, coordinate: Array, action: Array, step: float) -> Array:
         """Coordinates `(N, S)` moved towards those of `action (N, S)` by at most `step`."""
-        xp = array_namespace(coordinate, action)
         wanted = self.centre + self.half_range * action
-        return coordinate + xp.clip(wanted - coordinate, -step, step)
+        return coordinate + clip(wanted - coordinate, -step, step)
 
     def compose(self, joint_position: Array, coordinate: Array, residual: Array) -> Array:
         """`joint_position (N, J)` with its hand joints replaced by the synergies' posture, inside the limits."""
         xp = array_namespace(joint_position, coordinate)
         posture = self.mean + _combine(coordinate, self.basis) + residual
-        return xp.concat([joint_position[:, : self.first_joint], xp.clip(posture, self.lower, self.upper)], axis=-1)
+        return xp.concat([joint_position[:, : self.first_joint], clip(posture, self.lower, self.upper)], axis=-1)
 
 
 def _combine(weights: Array, rows: Array) -> Array:

@@ -63,7 +63,7 @@ class MujocoCpu:
         return velocity
 
     def _object_rotation(self) -> Array:
-        # MuJoCo keeps the quaternion at unit length. Three times a step, so without the general function's checks:
+        # MuJoCo keeps the quaternion at unit length. Often needed, so without the general function's checks:
         # R = (w^2 - v.v) I + 2 v v^T + 2 w [v]x, of which the first factor is 2 w^2 - 1.
         quat = self._qpos[:, self._object_qpos[3:]]
         w, v = quat[:, :1], quat[:, 1:]
