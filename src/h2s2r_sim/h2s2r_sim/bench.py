@@ -22,11 +22,13 @@ from h2s2r_sim.engines import Engine, make_engine
 from h2s2r_sim.environment import TICKS, Environment
 from h2s2r_sim.scripted_push import scripted_push
 from h2s2r_sim.task import load_task
+from h2s2r_sim.training.profiles import QUICK
 from h2s2r_sim.twin import build_twin
 
 OUTPUT = Path("build/bench/environment.json")
-ENVIRONMENTS = 128
 STEPS = 150
+SMALLER = 128
+"""A second size, to show how the cost of the environment is shared among its rows."""
 _WARM_UP = 20
 
 
@@ -46,7 +48,7 @@ class _Recorder:
         self._engine.set_joint_target(joint_position)
 
 
-def measure(environments: int = ENVIRONMENTS, steps: int = STEPS) -> dict[str, float]:
+def measure(environments: int = QUICK.environments, steps: int = STEPS) -> dict[str, float]:
     """Time full steps and their physics alone, one after the other.
 
     Returns:
@@ -89,6 +91,7 @@ def measure(environments: int = ENVIRONMENTS, steps: int = STEPS) -> dict[str, f
 def run(output: Path = OUTPUT) -> dict[str, Any]:
     """Measure, print a table, write the JSON."""
     figures: dict[str, Any] = dict(measure())
+    figures[f"overhead_percent_at_{SMALLER}"] = measure(SMALLER)["overhead_percent"]
     figures |= {"machine": f"{platform.machine()}, {_cpu()}", "commit": _commit()}
     width = max(len(name) for name in figures)
     for name, value in figures.items():

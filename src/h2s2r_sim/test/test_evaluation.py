@@ -35,7 +35,7 @@ FEW = EvaluationConfiguration(episodes=12)
 TINY = dataclasses.replace(
     QUICK,
     environments=8,
-    maximum_steps=128,
+    maximum_steps=64,
     network=NetworkSettings(actor_lstm=8, actor_hidden=(8,), critic_hidden=(8,)),
 )
 

@@ -34,6 +34,7 @@ TINY = dataclasses.replace(
     environments=8,
     maximum_steps=8 * 16 * 6,
     evaluation_interval_steps=8 * 16 * 4,
+    ppo=dataclasses.replace(QUICK.ppo, horizon=16),
     network=NetworkSettings(actor_lstm=16, actor_hidden=(16,), critic_hidden=(16,)),
 )
 
@@ -216,7 +217,7 @@ def test_sixty_thousand_steps_teach_the_push(task, embodiment, push_reference):
     """Without randomisation and from starts within 1 cm, which is what so few steps suffice for."""
     reset = dataclasses.replace(task.reset, position_m=0.01, yaw_rad=0.05, joint_rad=0.01)
     easy = dataclasses.replace(task, reset=reset)
-    ppo = dataclasses.replace(QUICK.ppo, epochs=8, learning_rate=5e-4, decay_steps=60_000)
+    ppo = dataclasses.replace(QUICK.ppo, horizon=16, epochs=8, learning_rate=5e-4, decay_steps=60_000)
     profile = dataclasses.replace(QUICK, environments=64, ppo=ppo)
     torch.set_num_threads(1)
 
