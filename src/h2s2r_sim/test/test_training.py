@@ -214,22 +214,27 @@ def test_profiles_are_found_by_name_and_the_paper_has_its_published_sizes():
 @pytest.mark.learning
 @pytest.mark.slow
 def test_sixty_thousand_steps_teach_the_push(task, embodiment, push_reference):
-    """Without randomisation and from starts within 1 cm, which is what so few steps suffice for."""
+    """From starts within 1 cm, at a slow goal, nothing else randomised, and with 10 cm as the limit.
+
+    Of five seeds the worst brought the box there in 78 % of the episodes; left alone, it is lost in all of them.
+    """
     reset = dataclasses.replace(task.reset, position_m=0.01, yaw_rad=0.05, joint_rad=0.01)
-    easy = dataclasses.replace(task, reset=reset)
-    ppo = dataclasses.replace(QUICK.ppo, horizon=16, epochs=8, learning_rate=5e-4, decay_steps=60_000)
-    profile = dataclasses.replace(QUICK, environments=64, ppo=ppo)
+    limit = dataclasses.replace(task.success, final_anchor_distance_m=0.10)
+    easy = dataclasses.replace(task, reset=reset, success=limit)
+    slow = [dataclasses.replace(row, low=0.6, high=0.6) if row.name == "goal_speed" else row for row in NONE]
+    ppo = dataclasses.replace(QUICK.ppo, horizon=16, epochs=8, decay_steps=60_000)
+    profile = dataclasses.replace(QUICK, environments=64, ppo=ppo, seed=5)
     torch.set_num_threads(1)
 
-    def make(num_environments, seed):
-        return Environment(easy, embodiment, push_reference, num_environments=num_environments, seed=seed, table=NONE)
+    def make(seed):
+        return Environment(easy, embodiment, push_reference, num_environments=64, seed=seed, table=slow)
 
-    learner = Learner(RslRlEnvironment(make(64, 1)), profile)
+    learner = Learner(RslRlEnvironment(make(1)), profile)
 
     def success():
-        return run_episodes(make(64, 77), DeterministicActor(learner.actor)).success.mean()
+        return run_episodes(make(77), DeterministicActor(learner.actor)).success.mean()
 
-    assert success() < 0.2
+    assert success() < 0.1
     for _ in range(60_000 // (64 * profile.ppo.horizon) + 1):
         learner.iterate()
-    assert success() > 0.4  # five seeds reached 66 to 98 %
+    assert success() > 0.4
