@@ -172,14 +172,15 @@ def _moved(
     pull = settings.posture_gain * (posture - arm)
     step = _capped(xp, _damped_step(xp, J, error, pull, damping), settings.maximum_step_rad)
     blocked = (arm + step < lower) | (arm + step > upper)
-    if bool(xp.any(blocked)):
-        # What a joint at its limit cannot do, the others take over. Rows without one come out as before.
-        fixed = xp.where(blocked, xp.clip(arm + step, lower, upper) - arm, xp.zeros_like(arm))
-        rest = error - xp.matmul(J, fixed[..., None])[..., 0]
-        free = xp.where(blocked[:, None, :], xp.zeros_like(J), J)
-        others = _damped_step(xp, free, rest, xp.where(blocked, xp.zeros_like(pull), pull), damping)
-        shared = _capped(xp, xp.where(blocked, fixed, others), settings.maximum_step_rad)
-        step = xp.where(xp.any(blocked, axis=-1)[:, None], shared, step)
+    (rows,) = xp.nonzero(xp.any(blocked, axis=-1))
+    if rows.shape[0]:
+        # What a joint at its limit cannot do, the others take over.
+        stuck, J, arm_there = blocked[rows, ...], J[rows, ...], arm[rows, ...]
+        fixed = xp.where(stuck, xp.clip(arm_there + step[rows, ...], lower, upper) - arm_there, 0.0 * arm_there)
+        rest = error[rows, ...] - xp.matmul(J, fixed[..., None])[..., 0]
+        free = xp.where(stuck[:, None, :], xp.zeros_like(J), J)
+        others = _damped_step(xp, free, rest, xp.where(stuck, 0.0 * arm_there, pull[rows, ...]), damping[rows])
+        step[rows, ...] = _capped(xp, xp.where(stuck, fixed, others), settings.maximum_step_rad)
     moved = xp.minimum(xp.maximum(arm + step, lower), upper)
     return xp.concat([moved, q[:, arm_dof:]], axis=-1)
 

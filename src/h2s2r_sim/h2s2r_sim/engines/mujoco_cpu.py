@@ -64,15 +64,17 @@ class MujocoCpu:
 
     def _object_rotation(self) -> Array:
         # MuJoCo keeps the quaternion at unit length. Often needed, so without the general function's checks:
-        # R = (w^2 - v.v) I + 2 v v^T + 2 w [v]x, of which the first factor is 2 w^2 - 1.
-        quat = self._qpos[:, self._object_qpos[3:]]
-        w, v = quat[:, :1], quat[:, 1:]
-        R = (2.0 * v)[:, :, None] * v[:, None, :]
-        R[:, [0, 1, 2], [0, 1, 2]] += 2.0 * w * w - 1.0
-        turn = 2.0 * w * v
-        R[:, [2, 0, 1], [1, 2, 0]] += turn
-        R[:, [1, 2, 0], [2, 0, 1]] -= turn
-        return R
+        # R = (2 w^2 - 1) I + 2 v v^T + 2 w [v]x.
+        w, x, y, z = self._qpos[:, self._object_qpos[3:]].T.copy()
+        diagonal = 2.0 * w * w - 1.0
+        x2, y2, z2 = 2.0 * x, 2.0 * y, 2.0 * z
+        xy, xz, yz, wx, wy, wz = x2 * y, x2 * z, y2 * z, w * x2, w * y2, w * z2
+        entries = [
+            diagonal + x2 * x, xy - wz, xz + wy,
+            xy + wz, diagonal + y2 * y, yz - wx,
+            xz - wy, yz + wx, diagonal + z2 * z,
+        ]  # fmt: skip
+        return np.stack(entries, axis=-1).reshape(-1, 3, 3)
 
     def set_joint_target(self, joint_position: Array) -> None:
         """Set the servo targets `(n, J)` [rad]."""
