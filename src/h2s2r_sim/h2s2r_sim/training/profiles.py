@@ -50,7 +50,7 @@ class Profile:
     device: str = "cpu"
     maximum_steps: int = 600_000
     """Environment steps after which training ends whatever it has reached."""
-    target_success: float = 0.97
+    target_success: float = 0.985
     """Training ends early when the deterministic policy reaches this, strictly, in an evaluation."""
     evaluation_interval_steps: int = 49_152
     seed: int = 1

@@ -25,7 +25,7 @@ Report = Callable[[float, str], None]
 """Told the fraction of the longest possible training that is done, and a line for people."""
 
 _EVALUATION_SEED = 900_001
-_EVALUATION_EPISODES = 128
+_EVALUATION_EPISODES = 256
 
 
 def train(
