@@ -81,6 +81,27 @@ def test_an_interrupted_training_ends_as_one_left_alone(task, embodiment, push_r
     assert digest(second) == straight
 
 
+def test_the_policy_of_the_best_evaluation_is_exported_even_after_a_resume(
+    task, embodiment, push_reference, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("h2s2r_sim.training.trainer._WORTH_EVALUATING", 0.0)
+    profile = dataclasses.replace(TINY, evaluation_interval_steps=8 * 16)
+    successes, seen = iter([0.5, 0.7, 0.6]), []
+
+    def evaluate(learner):
+        seen.append(plain(learner.policy_state()))
+        return next(successes)
+
+    first, _ = make_trainer(task, embodiment, push_reference, profile, tmp_path)
+    first._evaluate = evaluate
+    first.run(iterations=3)
+    second, learner = make_trainer(task, embodiment, push_reference, profile, tmp_path)
+    assert second.resume()
+    assert plain(learner.policy_state()) == seen[2]
+    assert second.select_policy() == 0.7
+    assert plain(learner.policy_state()) == seen[1] != seen[2]
+
+
 @pytest.mark.slow
 def test_a_killed_process_is_continued_by_a_new_one_to_the_same_weights(tmp_path, straight):
     """`kill -9` after the checkpoint of the third iteration, then a new process."""

@@ -68,6 +68,14 @@ class Learner:
             "policy_std": float(self.actor.distribution.params[1].detach().mean()) if self.actor.distribution else 0.0,
         }
 
+    def policy_state(self) -> dict[str, torch.Tensor]:
+        """A copy of the actor's weights and observation normaliser."""
+        return {name: value.detach().clone() for name, value in self.actor.state_dict().items()}
+
+    def load_policy_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Put a `policy_state` into the actor."""
+        self.actor.load_state_dict(state)
+
     def state_dict(self) -> dict[str, Any]:
         """Networks, normalisers, optimiser, recurrent states, current observation, torch's generator."""
         return {

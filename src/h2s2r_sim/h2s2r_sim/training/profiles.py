@@ -48,10 +48,11 @@ class Profile:
     environments: int = 256
     engine: str = "mujoco_cpu"
     device: str = "cpu"
-    maximum_steps: int = 600_000
+    maximum_steps: int = 1_000_000
     """Environment steps after which training ends whatever it has reached."""
-    target_success: float = 0.985
-    """Training ends early when the deterministic policy reaches this, strictly, in an evaluation."""
+    target_success: float = 0.98
+    """Training ends early when the deterministic policy reaches this, strictly, in an evaluation; if it never does,
+    the policy of its best evaluation is exported."""
     evaluation_interval_steps: int = 49_152
     seed: int = 1
     network: NetworkSettings = NetworkSettings()

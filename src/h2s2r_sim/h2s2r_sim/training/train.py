@@ -71,9 +71,10 @@ def train(
     trainer.resume()
     trainer.run(lambda state: progress(state.steps / state.maximum_steps, describe(state)))
     progress(1.0, "exporting the policy")
+    selected = trainer.select_policy()
     with writing(bundle_folder, SCHEMA, inputs=inputs, configuration=_shape(task, embodiment, profile)) as artefact:
         artefact.quality |= write_bundle(learner, task, embodiment, training_folder, artefact.folder)
-        artefact.quality |= {"steps": trainer.steps, "success_in_training": trainer.evaluated_success}
+        artefact.quality |= {"steps": trainer.steps, "success_in_training": selected}
 
 
 def training_is_current(

@@ -38,6 +38,7 @@ class Progress:
     """Of the deterministic policy, in the last evaluation; 0 before the first."""
     episode_return: float
     steps_per_second: float
+    """Mean of the whole training, evaluations included, so that the time left does not jump."""
 
 
 class TrainingInterruptedError(Exception):
@@ -73,6 +74,7 @@ class Trainer:
         self._steps_per_iteration = profile.environments * profile.ppo.horizon
         self._iteration = 0
         self._evaluated_success = 0.0
+        self._best_success, self._best_policy = -1.0, learner.policy_state()
         self._curve: list[dict[str, float]] = []
         self._episodes: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._training_seconds = 0.0
@@ -91,6 +93,17 @@ class Trainer:
     def evaluated_success(self) -> float:
         """Strict success of the deterministic policy in the last evaluation."""
         return self._evaluated_success
+
+    def select_policy(self) -> float | None:
+        """Put the policy that did best in an evaluation into the learner: success still swings late in training.
+
+        Returns:
+            Its success in that evaluation; None when none took place, and the last policy stays.
+        """
+        if self._best_success < 0.0:
+            return None
+        self._learner.load_policy_state(self._best_policy)
+        return self._best_success
 
     def resume(self) -> bool:
         """Continue from the folder's checkpoint, if it has one and it is of the same training.
@@ -139,6 +152,8 @@ class Trainer:
             "environment": self._environment.state_dict(),
             "iteration": self._iteration,
             "evaluated_success": self._evaluated_success,
+            "best_success": self._best_success,
+            "best_policy": self._best_policy,
             "curve": list(self._curve),
             "episodes": list(self._episodes),
             "training_seconds": self._training_seconds,
@@ -150,6 +165,7 @@ class Trainer:
         self._environment.load_state_dict(state["environment"])
         self._iteration = state["iteration"]
         self._evaluated_success = state["evaluated_success"]
+        self._best_success, self._best_policy = state["best_success"], state["best_policy"]
         self._curve = list(state["curve"])
         self._episodes = deque(state["episodes"], maxlen=_WINDOW)
         self._training_seconds = state["training_seconds"]
@@ -165,6 +181,8 @@ class Trainer:
         due = self.steps % self._profile.evaluation_interval_steps < self._steps_per_iteration
         if due and success >= _WORTH_EVALUATING:
             self._evaluated_success = self._evaluate(self._learner)
+            if self._evaluated_success >= self._best_success:
+                self._best_success, self._best_policy = self._evaluated_success, self._learner.policy_state()
         elapsed = time.monotonic() - started
         self._training_seconds += elapsed
         self._curve.append(
@@ -183,7 +201,7 @@ class Trainer:
             success,
             self._evaluated_success,
             mean_return,
-            self._steps_per_iteration / elapsed,
+            self.steps / self._training_seconds,
         )
 
 
