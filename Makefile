@@ -45,7 +45,7 @@ bench: $(BENCHES:%=bench-%)
 bench-environment: MODULE := h2s2r_sim.bench
 bench-policy: MODULE := h2s2r_policy.bench
 bench-kinematics: MODULE := h2s2r_retarget.bench
-bench-hand: MODULE := h2s2r_perception.hand_pose.bench --data $(DATA)
+bench-hand: MODULE = h2s2r_perception.hand_pose.bench --data $(DATA)
 # Recordings of real hands that are not part of the project: make bench-hand DATA=folder
 DATA ?= ../shared/data
 
