@@ -145,11 +145,6 @@ class Demonstration:
         return (stamp_ns - stamp_ns[0]) * 1e-9, self.T_world_object[moving].copy()
 
     @property
-    def premanipulation_hand(self) -> NDArray[np.float64]:
-        """`(21, 3)` hand joints [m] in the world at the pre-manipulation frame; always finite."""
-        return self.hand_joints_world[self.premanipulation_index]
-
-    @property
     def premanipulation_object(self) -> NDArray[np.float64]:
         """`T_world_object (4, 4)` at the pre-manipulation frame."""
         return self.T_world_object[self.premanipulation_index]

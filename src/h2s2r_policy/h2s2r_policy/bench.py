@@ -18,6 +18,7 @@ import numpy as np
 from h2s2r_policy import controller
 from h2s2r_policy.interface import joint_limits, make_runner
 from h2s2r_policy.policy_runner import Measurement
+from h2s2r_policy.rates import CONTROL_RATE_HZ
 from h2s2r_retarget.embodiment import load_embodiment
 
 OUTPUT = Path("build/bench/policy.json")
@@ -40,7 +41,7 @@ def measure(rows: int) -> dict[str, float]:
     observe = _median_ms(lambda: runner.observe(measurement))
     act = _median_ms(lambda: runner.act(action))
     target = runner.commanded.joint_target
-    control = _median_ms(lambda: controller.step(command, target, limits, dt_s=1.0 / 60.0, gain_per_s=gain))
+    control = _median_ms(lambda: controller.step(command, target, limits, dt_s=1.0 / CONTROL_RATE_HZ, gain_per_s=gain))
     return {
         f"observe_{rows}_ms": observe,
         f"act_{rows}_ms": act,

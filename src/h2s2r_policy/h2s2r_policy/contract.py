@@ -20,6 +20,7 @@ from h2s2r_policy.action import ActionConfiguration
 from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.observation import ObservationLayout
+from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_policy.terms import Term, total_size
 
 FILE_NAME = "contract.json"
@@ -55,7 +56,7 @@ class Contract:
     goal_clock: GoalClockConfiguration
     action_configuration: ActionConfiguration
     controller: ControllerConfiguration
-    policy_rate_hz: float = 15.0
+    policy_rate_hz: float = POLICY_RATE_HZ
     normalisation: str = "inside the ONNX graph"
     schema_version: int = SCHEMA_VERSION
 

@@ -17,6 +17,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from h2s2r_drivers.joint_limits import JointLimits
+from h2s2r_policy.rates import CONTROL_RATE_HZ
 
 Array = Any
 
@@ -25,7 +26,7 @@ Array = Any
 class ControllerConfiguration:
     """How the command follows the goal."""
 
-    rate_hz: float = 60.0
+    rate_hz: float = CONTROL_RATE_HZ
     gain_per_s: float = 20.0
     """Speed per distance to the goal; 20/s covers 73 % of the way within a policy step of 1/15 s."""
     limit_fraction: float = 0.9

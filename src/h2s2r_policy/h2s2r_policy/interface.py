@@ -19,6 +19,7 @@ from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.inference import PolicyBundle
 from h2s2r_policy.observation import ObservationLayout, observation_terms
 from h2s2r_policy.policy_runner import PolicyRunner
+from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_retarget.embodiment import Embodiment, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 
@@ -81,7 +82,7 @@ def make_contract(
     expected_latency_s: tuple[float, float],
     goal_clock: GoalClockConfiguration,
     controller: ControllerConfiguration,
-    policy_rate_hz: float = 15.0,
+    policy_rate_hz: float = POLICY_RATE_HZ,
 ) -> Contract:
     """The contract of a policy for this embodiment, as the trainer writes it and a user compares it.
 

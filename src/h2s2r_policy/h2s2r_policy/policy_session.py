@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy.inference import OnnxPolicy
 from h2s2r_policy.policy_runner import Measurement, PolicyRunner
+from h2s2r_policy.rates import CAMERA_RATE_HZ
 from h2s2r_policy.task_guard import TaskGuard
 from h2s2r_retarget.differential_ik import solve_palm
 from h2s2r_retarget.kinematics import BatchedKinematics
@@ -45,7 +46,7 @@ class SessionConfiguration:
     approach_limit_s: float = 20.0
     palm_residual_m: float = 0.005
     palm_residual_rad: float = 0.05
-    camera_period_s: float = 1.0 / 30.0
+    camera_period_s: float = 1.0 / CAMERA_RATE_HZ
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ from h2s2r_policy.contract import Contract
 from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.interface import make_contract, make_runner
+from h2s2r_policy.rates import CAMERA_RATE_HZ, CONTROL_RATE_HZ
 from h2s2r_sim.randomisation import TABLE
-from h2s2r_sim.twin import CONTROL_RATE_HZ, PhysicsSettings
+from h2s2r_sim.twin import PhysicsSettings
 
 if TYPE_CHECKING:
     from h2s2r_retarget.embodiment import Embodiment
     from h2s2r_sim.task import Task
 
 SCHEMA = Schema("policy", 1)
-_CAMERA_RATE_HZ = 30.0
 
 
 def task_contract(task: Task, embodiment: Embodiment, recurrent_shape: tuple[int, int]) -> Contract:
@@ -40,7 +40,7 @@ def task_contract(task: Task, embodiment: Embodiment, recurrent_shape: tuple[int
         recurrent_shape=recurrent_shape,
         physics_rate_hz=PhysicsSettings().rate_hz,
         table_height_m=task.scene.table_height_m,
-        expected_latency_s=(delay.low / _CAMERA_RATE_HZ, delay.high / _CAMERA_RATE_HZ),
+        expected_latency_s=(delay.low / CAMERA_RATE_HZ, delay.high / CAMERA_RATE_HZ),
         goal_clock=GoalClockConfiguration(),
         controller=ControllerConfiguration(rate_hz=CONTROL_RATE_HZ),
     )

@@ -19,6 +19,7 @@ from h2s2r_policy.controller import ControllerConfiguration, ControllerState
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.interface import joint_limits, make_runner
 from h2s2r_policy.policy_runner import Measurement
+from h2s2r_policy.rates import CAMERA_RATE_HZ, CONTROL_RATE_HZ, POLICY_RATE_HZ
 from h2s2r_sim.contact_check import ContactCheck
 from h2s2r_sim.engines import make_engine
 from h2s2r_sim.episodes import Episodes, EpisodeSettings
@@ -27,7 +28,7 @@ from h2s2r_sim.pose_noise import push_force
 from h2s2r_sim.randomisation import TABLE, Parameter, Randomiser, physical_parameters
 from h2s2r_sim.resets import PalmSolver, StartSampler
 from h2s2r_sim.reward import RewardSettings, fingertip_distance, tracking_reward
-from h2s2r_sim.twin import CONTROL_RATE_HZ, PhysicsSettings, build_twin
+from h2s2r_sim.twin import PhysicsSettings, build_twin
 
 if TYPE_CHECKING:
     from h2s2r_retarget.embodiment import Embodiment
@@ -38,10 +39,9 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ids = NDArray[np.int64]
 
-POLICY_RATE_HZ = 15.0
 TICKS = round(CONTROL_RATE_HZ / POLICY_RATE_HZ)
 """Controller steps in a policy step."""
-_TICKS_PER_FRAME = 2
+_TICKS_PER_FRAME = round(CONTROL_RATE_HZ / CAMERA_RATE_HZ)
 """Controller steps in a frame of the 30 Hz camera."""
 
 

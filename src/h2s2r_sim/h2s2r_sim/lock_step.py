@@ -21,18 +21,18 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_policy.rates import CAMERA_RATE_HZ, CONTROL_RATE_HZ, POLICY_RATE_HZ
 from h2s2r_sim.arrivals import Arrivals
 from h2s2r_sim.render_thread import RenderThread
 from h2s2r_sim.rollout_video import RolloutVideo, bystander
 from h2s2r_sim.simulated_camera import Frame, SimulatedCamera
 from h2s2r_sim.simulated_robot import SimulatedRobot
-from h2s2r_sim.twin import CONTROL_RATE_HZ
 
 Array = NDArray[np.float64]
 
-CAMERA_TICKS = 2
-"""Ticks from picture to picture: 30 Hz."""
-POLICY_PERIOD_NS = 4e9 / CONTROL_RATE_HZ
+CAMERA_TICKS = round(CONTROL_RATE_HZ / CAMERA_RATE_HZ)
+"""Ticks from picture to picture."""
+POLICY_PERIOD_NS = 1e9 / POLICY_RATE_HZ
 OBJECT_LOST = "object_lost"
 """The tracker's answer to a picture that shows it no object; the chain ends there, and nobody waits for the rest."""
 IDLE_LIMIT_S = 0.25

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
 from h2s2r_policy.interface import joint_limits
+from h2s2r_policy.rates import CONTROL_RATE_HZ
 from h2s2r_sim.contact_check import ContactCheck
 from h2s2r_sim.engines import make_engine
 from h2s2r_sim.randomisation import TABLE
 from h2s2r_sim.resets import PalmSolver, StartSampler
-from h2s2r_sim.twin import CONTROL_RATE_HZ, PhysicsSettings, build_twin
+from h2s2r_sim.twin import PhysicsSettings, build_twin
 
 if TYPE_CHECKING:
     import mujoco

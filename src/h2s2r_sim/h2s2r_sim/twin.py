@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_policy.rates import CONTROL_RATE_HZ
 
 if TYPE_CHECKING:
     from h2s2r_retarget.embodiment import Embodiment
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 OBJECT_BODY = "object"
 OBJECT_JOINT = "object_free"
-CONTROL_RATE_HZ = 60.0
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import pytest
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy.anchors import anchor_distance
 from h2s2r_policy.policy_runner import Measurement
+from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_retarget.kinematics import BatchedKinematics
 from h2s2r_sim.contact_check import ContactCheck
-from h2s2r_sim.environment import POLICY_RATE_HZ, Environment
+from h2s2r_sim.environment import Environment
 from h2s2r_sim.randomisation import NONE
 from h2s2r_sim.reward import RewardSettings, fingertip_distance, tracking_reward
 from h2s2r_sim.twin import build_twin

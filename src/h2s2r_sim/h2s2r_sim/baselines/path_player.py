@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_sim.environment import POLICY_RATE_HZ, Environment, StepResult
+from h2s2r_policy.rates import POLICY_RATE_HZ
+from h2s2r_sim.environment import Environment, StepResult
 
 Array = NDArray[np.float64]
 
