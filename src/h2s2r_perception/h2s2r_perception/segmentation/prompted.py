@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.image_points import Crop, FloatArray, heights_above
 from h2s2r_perception.recording import Prompt
+from h2s2r_perception.recording.prompt import Point
 from h2s2r_perception.segmentation.table_plane import INLIER_M, fit_table_plane
 
 _GRABCUT_SIDE_PX = 200
@@ -19,6 +20,27 @@ _BORDER_SHARE = 0.4
 _CONTINUOUS_M = 0.01
 """Neighbouring pixels of one object differ less in depth."""
 _SMALLEST_PX = 60
+_POINT_RADIUS_PX = 3
+"""Pixels this near to a point given by a person are what the point is."""
+
+
+class ColourDepthSegmenter:
+    """`Segmenter` that needs no download: GrabCut on what measured depth puts above the table."""
+
+    def __init__(self, configuration: None = None) -> None:
+        """There is nothing to configure."""
+
+    def segment(
+        self,
+        rgb: NDArray[np.uint8],
+        depth_m: NDArray[np.float32],
+        camera_matrix: FloatArray,
+        prompt: Prompt,
+        *,
+        source: str = "prompt",
+    ) -> NDArray[np.bool_]:
+        """See `Segmenter.segment`."""
+        return segment(rgb, depth_m, camera_matrix, prompt, source=source)[0]
 
 
 def segment(
@@ -51,14 +73,12 @@ def segment(
     solid = depth_m > 0
     if plane is not None:
         solid &= heights_above(plane, points) > INLIER_M
-    seed = None
+    solid &= ~_discs(prompt.but_not, solid.shape)
     if box is None:
-        assert prompt.click is not None
-        seed = (round(prompt.click[0]), round(prompt.click[1]))
-        box = _box_from_click(depth_m, solid, seed)
-    mask = _grabcut(rgb, solid, depth_m, box, seed) if box is not None else np.zeros_like(solid)
+        box = _box_from_clicks(depth_m, solid, prompt.points_on)
+    mask = _grabcut(rgb, solid, depth_m, box, prompt) if box is not None else np.zeros_like(solid)
     mask &= solid
-    mask = _one_object(mask, depth_m, seed)
+    mask = _one_object(mask, depth_m, prompt) | (_discs(prompt.points_on, solid.shape) & solid)
     if mask.sum() < _SMALLEST_PX:
         raise InputError(
             source,
@@ -95,11 +115,13 @@ def _plane_round(
     return fit_table_plane(points[near])
 
 
-def _box_from_click(
-    depth_m: NDArray[np.float32], solid: NDArray[np.bool_], seed: tuple[int, int]
+def _box_from_clicks(
+    depth_m: NDArray[np.float32], solid: NDArray[np.bool_], clicks: tuple[Point, ...]
 ) -> tuple[int, int, int, int] | None:
-    """Bounding box of what is connected with the clicked pixel in depth."""
-    region = _continuous(depth_m, solid, seed)
+    """Bounding box of what is connected with a clicked pixel in depth."""
+    region = np.zeros_like(solid)
+    for x, y in clicks:
+        region |= _continuous(depth_m, solid, (int(x), int(y)))
     if not region.any():
         return None
     row, column = np.nonzero(region)
@@ -124,7 +146,7 @@ def _grabcut(
     solid: NDArray[np.bool_],
     depth_m: NDArray[np.float32],
     box: tuple[int, int, int, int],
-    seed: tuple[int, int] | None,
+    prompt: Prompt,
 ) -> NDArray[np.bool_]:
     """Colour segmentation on a small crop: outside the box and the table are background for sure."""
     x0, y0, x1, y1 = _grown(box, rgb.shape, _BORDER_SHARE)
@@ -133,8 +155,7 @@ def _grabcut(
     inside[:] = cv2.GC_PR_FGD
     known = depth_m > 0
     label[known & ~solid] = cv2.GC_BGD
-    if seed is not None:
-        cv2.circle(label, seed, 3, int(cv2.GC_FGD), -1)
+    label[_discs(prompt.points_on, label.shape) & solid] = cv2.GC_FGD
     label, colour = label[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
     if not np.any(label == cv2.GC_PR_FGD) or not np.any(label == cv2.GC_BGD):
         return np.asarray(_paste(label != cv2.GC_BGD, (x0, y0, x1, y1), rgb.shape))
@@ -163,16 +184,20 @@ def _paste(mask: NDArray[np.bool_], place: tuple[int, int, int, int], shape: tup
     return full
 
 
-def _one_object(
-    mask: NDArray[np.bool_], depth_m: NDArray[np.float32], seed: tuple[int, int] | None
-) -> NDArray[np.bool_]:
-    """The connected part that was clicked, or the largest; parts are cut where depth jumps."""
+def _one_object(mask: NDArray[np.bool_], depth_m: NDArray[np.float32], prompt: Prompt) -> NDArray[np.bool_]:
+    """The connected parts that were clicked, or the largest; parts are cut where depth jumps."""
     far = cv2.dilate(np.where(mask, depth_m, 0.0).astype(np.float32), np.ones((3, 3), np.uint8))
     jump = mask & (far - depth_m > 3.0 * _CONTINUOUS_M)
     count, labels, stats, _ = cv2.connectedComponentsWithStats((mask & ~jump).astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
-    chosen = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    if seed is not None and labels[seed[1], seed[0]] > 0:
-        chosen = int(labels[seed[1], seed[0]])
-    return np.asarray(labels == chosen)
+    clicked = {int(labels[int(y), int(x)]) for x, y in prompt.points_on} - {0}
+    return np.isin(labels, list(clicked or {1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))}))
+
+
+def _discs(points: tuple[Point, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Pixels `(H, W)` near any of the points."""
+    discs = np.zeros(shape[:2], dtype=np.uint8)
+    for x, y in points:
+        cv2.circle(discs, (int(x), int(y)), _POINT_RADIUS_PX, 1, -1)
+    return discs.astype(bool)
