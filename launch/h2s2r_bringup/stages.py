@@ -53,7 +53,9 @@ def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Pat
     from h2s2r_perception.perceive import PerceiveConfiguration, perceive, perceive_is_current
 
     # The object's symmetry is declared by the task and nowhere else.
-    configuration = dataclasses.replace(configured(PerceiveConfiguration, config), symmetry=task.object.symmetry)
+    configuration = configured(PerceiveConfiguration, config)
+    declared = dataclasses.replace(configuration.object, symmetry=task.object.symmetry)
+    configuration = dataclasses.replace(configuration, object=declared)
     mesh = given.mesh or task.object.mesh
 
     def make(progress: StageProgress) -> None:
@@ -200,18 +202,18 @@ def configured(kind: type[T], file: Path | None) -> T:
 
 def perceive_object_stage(task: Task, given: PerceptionInput, output: Path) -> Stage:
     """The object alone, for recordings in which nobody demonstrates."""
-    from h2s2r_perception.perceive_object import perceive_object, perceive_object_is_current
+    from h2s2r_perception.perceive_object import ObjectConfiguration, perceive_object, perceive_object_is_current
 
-    mesh, symmetry = given.mesh or task.object.mesh, task.object.symmetry
+    mesh, configuration = given.mesh or task.object.mesh, ObjectConfiguration(task.object.symmetry)
 
     def make(progress: StageProgress) -> None:
         def tell(part: str, fraction: float) -> None:
             progress.update(fraction, part)
 
-        perceive_object(given.recording, mesh, output, symmetry, given.prompt, tell)
+        perceive_object(given.recording, mesh, output, configuration, given.prompt, tell)
 
     def current() -> bool:
-        return perceive_object_is_current(given.recording, mesh, output, symmetry, given.prompt)
+        return perceive_object_is_current(given.recording, mesh, output, configuration, given.prompt)
 
     return Stage("perceive --object-only", "Perceiving the object", output, current, make)
 

@@ -40,7 +40,7 @@ class Demonstration:
     T_world_object: NDArray[np.float64]
     """`(T, 4, 4)` object poses [m]."""
     object_confidence: NDArray[np.float64]
-    """`(T,)` in [0, 1]; 0 where the pose was interpolated over a lost object."""
+    """`(T,)` in [0, 1]; below 0.5 where the object was out of sight and its path bridged, less the longer."""
     hand_joints_world: NDArray[np.float64]
     """`(T, 21, 3)` hand joints [m]; a frame without a hand is NaN throughout."""
     hand_confidence: NDArray[np.float64]

@@ -8,74 +8,151 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.geometry import transform_points
+from h2s2r_perception.artefact import InputError
+from h2s2r_perception.geometry import rotation_angle, transform_points
 from h2s2r_perception.hand_pose import HandPoseEstimator
 from h2s2r_perception.object_pose import ObjectPoseEstimator, PoseEstimate
+from h2s2r_perception.path_gaps import FILLED_CONFIDENCE
 from h2s2r_perception.recording import Recording
+from h2s2r_perception.symmetry import nearest_yaw
 
 FloatArray = NDArray[np.float64]
-LEAST_CONFIDENCE = 0.5
-"""An object pose of which less is confirmed is treated as lost: offline, its neighbours know better."""
+KeepMask = Callable[[int, NDArray[np.bool_]], None]
+
+_LEAST_CONFIDENCE = FILLED_CONFIDENCE
+"""A pose of which less is confirmed is no measurement: offline, its neighbours know better."""
+_WELL_SEEN = 0.8
+"""Enough is confirmed to register afresh from what the tracker took for the object."""
+_SAME_M, _SAME_RAD = 0.01, 0.1
+"""A registration this near an earlier pose means the same one."""
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectTrack:
-    """What the object pose estimator said, frame by frame."""
+    """What the object pose estimator said, frame by frame, in one direction of time or from one start."""
 
     T_world_object: FloatArray
     """`(T, 4, 4)` [m]; any finite pose where lost."""
     confidence: FloatArray
     """`(T,)` in [0, 1]; 0 where lost."""
     registration_confidence: float
-    """Of the prompted frame."""
+    """Of the frame it started from."""
 
 
-def follow_object(
-    recording: Recording,
-    estimator: ObjectPoseEstimator,
-    mask: NDArray[np.bool_],
-    first: int,
-    keep_mask: Callable[[int, NDArray[np.bool_]], None],
-    done: Callable[[float], None],
-) -> ObjectTrack:
-    """Register the object in one frame and track it from there to both ends.
+class ObjectFollower:
+    """Follows one object through a Recording, as often and from where it is told; keeps the best masks.
 
     Args:
         recording: What the camera saw.
         estimator: Finds the object and follows it.
-        mask: `(H, W)` pixels of the object in frame `first`.
-        first: The frame to register in.
-        keep_mask: Called with each frame and the object's pixels in it.
-        done: Called with the part of the frames that are done.
-
-    Raises:
-        InputError: The object is not found in the first frame.
+        symmetry: Of the object: `none` or `yaw`.
+        keep_mask: Called with a frame and the object's pixels in it, again when a later pass saw it better.
+        done: Called with the part of the work of `both_ways` that is done.
     """
-    count = recording.frame_count
-    T_camera_object = np.tile(np.eye(4), (count, 1, 1))
-    confidence = np.zeros(count)
-    known = np.zeros(count, dtype=bool)
 
-    def keep(index: int, estimate: PoseEstimate) -> None:
-        T_camera_object[index] = estimate.T_camera_object
-        reliable = not estimate.lost and estimate.confidence >= LEAST_CONFIDENCE
-        confidence[index] = estimate.confidence if reliable else 0.0
-        known[index] = True
-        keep_mask(index, estimator.mask)
-        done(float(known.mean()))
+    def __init__(
+        self,
+        recording: Recording,
+        estimator: ObjectPoseEstimator,
+        symmetry: str,
+        keep_mask: KeepMask,
+        done: Callable[[float], None],
+    ) -> None:
+        self._recording = recording
+        self._symmetric = symmetry == "yaw"
+        self._estimator = estimator
+        self._keep_mask = keep_mask
+        self._done = done
+        self._looked_at = 0
+        self._best = np.full(recording.frame_count, -1.0)
+        self._far_masks: dict[int, tuple[int, NDArray[np.bool_]]] = {}
 
-    def register() -> PoseEstimate:
-        return estimator.register(recording.rgb(first), recording.depth_m(first), recording.camera_matrix, mask)
+    def both_ways(self, mask: NDArray[np.bool_], first: int) -> list[ObjectTrack]:
+        """Track from the registered frame to both ends, and from both ends back to it.
 
-    registered = register()
-    keep(first, registered)
-    for index in range(first + 1, count):
-        keep(index, estimator.track(recording.rgb(index), recording.depth_m(index)))
-    if first > 0:
-        register()
-    for index in range(first - 1, -1, -1):
-        keep(index, estimator.track(recording.rgb(index), recording.depth_m(index)))
-    return ObjectTrack(recording.T_world_camera @ T_camera_object, confidence, float(registered.confidence))
+        What a hand hides on the way there is seen from the other side on the way back, and a pose that drifted
+        one way did not drift the same way the other.
+
+        Args:
+            mask: `(H, W)` pixels of the object in frame `first`.
+            first: The frame to register in.
+
+        Raises:
+            InputError: The object is not found in the first frame.
+        """
+        count = self._recording.frame_count
+        tracks = [self.follow(mask, range(first, count))]
+        if first > 0:
+            tracks.append(self.follow(mask, range(first, -1, -1)))
+        far_masks = dict(self._far_masks)
+        for track, step in zip(list(tracks), (1, -1), strict=False):
+            far = far_masks.get(step)
+            # A start further back than the end is as good: whatever lies beyond was seen badly both ways.
+            if far is not None and far[0] != first:
+                stop = first - step
+                tracks.append(self.follow(far[1], range(far[0], stop, -step), track))
+        return tracks
+
+    def follow(self, mask: NDArray[np.bool_], frames: range, known: ObjectTrack | None = None) -> ObjectTrack:
+        """Register in the first of some frames and track through the others.
+
+        Args:
+            mask: `(H, W)` pixels of the object in the first of them.
+            frames: Which, in either order.
+            known: An earlier track through the first of them; where registration now says otherwise, nothing is
+                followed, since a person pointed at the object then and nobody did now.
+
+        Raises:
+            InputError: The object is not found in the first frame, and `known` is None.
+        """
+        count = self._recording.frame_count
+        T_camera_object, confidence = np.tile(np.eye(4), (count, 1, 1)), np.zeros(count)
+        first = frames[0]
+        images = self._images(first)
+        try:
+            registered = self._estimator.register(*images, self._recording.camera_matrix, mask)
+        except InputError:
+            if known is None:
+                raise
+            return ObjectTrack(T_camera_object, confidence, 0.0)
+        T_camera_object[first], confidence[first] = registered.T_camera_object, self._reliability(registered)
+        if known is None or self._agrees(registered, known.T_world_object[first]):
+            self._note(first, confidence[first], frames.step)
+            for index in frames[1:]:
+                estimate = self._estimator.track(*self._images(index))
+                T_camera_object[index], confidence[index] = estimate.T_camera_object, self._reliability(estimate)
+                self._note(index, confidence[index], frames.step)
+        else:
+            confidence[first] = 0.0
+            self._looked_at += len(frames) - 1
+        T_world_object = self._recording.T_world_camera @ T_camera_object
+        return ObjectTrack(T_world_object, confidence, float(registered.confidence))
+
+    def _images(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return self._recording.rgb(index), self._recording.depth_m(index)
+
+    def _note(self, index: int, confidence: float, step: int) -> None:
+        mask = self._estimator.mask
+        if confidence > self._best[index]:
+            self._best[index] = confidence
+            self._keep_mask(index, mask)
+        if confidence >= _WELL_SEEN and mask.any():
+            self._far_masks[step] = index, mask
+        self._looked_at += 1
+        self._done(min(1.0, 0.5 * self._looked_at / self._recording.frame_count))
+
+    def _agrees(self, registered: PoseEstimate, T_world_object: FloatArray) -> bool:
+        T = self._recording.T_world_camera @ registered.T_camera_object
+        if self._symmetric:
+            T = nearest_yaw(T, T_world_object)
+        shift = float(np.linalg.norm(T[:3, 3] - T_world_object[:3, 3]))
+        turn = float(rotation_angle(T[:3, :3], T_world_object[:3, :3]))
+        return not registered.lost and shift < _SAME_M and turn < _SAME_RAD
+
+    @staticmethod
+    def _reliability(estimate: PoseEstimate) -> float:
+        reliable = not estimate.lost and estimate.confidence >= _LEAST_CONFIDENCE
+        return float(estimate.confidence) if reliable else 0.0
 
 
 @dataclass(frozen=True, eq=False)

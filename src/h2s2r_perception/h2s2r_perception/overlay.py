@@ -20,8 +20,8 @@ DOUBTFUL: Colour = (250, 170, 60)
 """Of the outline of an object, and the skeleton of a hand, that is interpolated or uncertain."""
 SKELETON: Colour = (90, 190, 255)
 AXES: tuple[Colour, Colour, Colour] = ((255, 60, 60), (60, 220, 60), (80, 110, 255))
-CONFIDENT = 0.3
-"""Below this confidence an estimate is drawn as doubtful."""
+CONFIDENT = 0.5
+"""Below this confidence an estimate is drawn as doubtful; a bridged object is below it."""
 LARGEST_BYTES = 2_500_000
 WIDEST_PX = 640
 

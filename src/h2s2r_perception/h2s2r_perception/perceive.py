@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError, is_current, writing
 from h2s2r_perception.demonstration import SCHEMA, Demonstration
-from h2s2r_perception.following import HandTrack, ObjectTrack, follow_hand
+from h2s2r_perception.following import HandTrack, follow_hand
 from h2s2r_perception.geometry import inverse
 from h2s2r_perception.hand_pose import FuseConfiguration, HandPath, HandPoseEstimator, LiftConfiguration, fuse_hand_path
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration, MediaPipeHandEstimator
 from h2s2r_perception.object_model import load_object_model
-from h2s2r_perception.object_path import ObjectPathConfiguration, clean_object_path
 from h2s2r_perception.onset import Motion, OnsetConfiguration, detect_motion
 from h2s2r_perception.overlay import Overlay, write_label, write_video
 from h2s2r_perception.perceive_object import (
     OBJECT_POSES,
+    ObjectConfiguration,
+    PerceivedObject,
     Progress,
     chosen_prompt,
     follow_prompted_object,
@@ -40,9 +41,7 @@ _LEFT_SHARE = 0.8
 class PerceiveConfiguration:
     """How a Recording is turned into a Demonstration."""
 
-    symmetry: str = "none"
-    """Of the object: `none`, or `yaw` when any turn about its z axis looks the same."""
-    object_path: ObjectPathConfiguration = field(default_factory=ObjectPathConfiguration)
+    object: ObjectConfiguration = field(default_factory=ObjectConfiguration)
     onset: OnsetConfiguration = field(default_factory=OnsetConfiguration)
     mediapipe: MediaPipeConfiguration = field(default_factory=MediaPipeConfiguration)
     lift: LiftConfiguration = field(default_factory=LiftConfiguration)
@@ -81,16 +80,14 @@ def perceive(
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(settings, prompt)) as writer:
         done = part_of(tell, "object", 0.0, 0.5)
-        track = follow_prompted_object(recording, object_mesh, prompt, settings.symmetry, writer.folder, done)
-        T_world_object = clean_object_path(
-            recording.stamp_ns, track.T_world_object, track.confidence, settings.object_path, source=recording_folder
-        )
+        perceived = follow_prompted_object(recording, object_mesh, prompt, settings.object, writer.folder, done)
+        T_world_object = perceived.path.T_world_object
         motion = detect_motion(recording.stamp_ns, T_world_object, settings.onset, source=recording_folder)
         hand = _hand(recording, motion, settings, hand_estimator, part_of(tell, "hand", 0.5, 0.85))
         demonstration = Demonstration(
             stamp_ns=recording.stamp_ns,
             T_world_object=T_world_object,
-            object_confidence=track.confidence,
+            object_confidence=perceived.path.confidence,
             hand_joints_world=hand.joints_world,
             hand_confidence=hand.confidence,
             motion_start=motion.start,
@@ -99,12 +96,12 @@ def perceive(
         )
         demonstration.save(writer.folder)
         write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ T_world_object)
-        vertices = load_object_model(object_mesh, settings.symmetry).vertices
+        vertices = load_object_model(object_mesh, settings.object.symmetry).vertices
         images = _drawn(recording, demonstration, vertices, part_of(tell, "overlay", 0.85, 1.0))
         duration_s = float(recording.stamp_ns[-1] - recording.stamp_ns[0]) * 1e-9
         frame_rate = (recording.frame_count - 1) / duration_s
         write_video(writer.folder / "overlay.mp4", images, frame_rate, recording.frame_count)
-        writer.quality.update(_quality(track, hand, motion))
+        writer.quality.update(_quality(perceived, hand, motion))
     return demonstration
 
 
@@ -188,16 +185,14 @@ def _drawn(
         yield image
 
 
-def _quality(track: ObjectTrack, hand: HandPath, motion: Motion) -> dict[str, float | int]:
+def _quality(perceived: PerceivedObject, hand: HandPath, motion: Motion) -> dict[str, float | int]:
     return {
-        "registration_confidence": track.registration_confidence,
-        "object_confidence_median": float(np.median(track.confidence)),
-        "object_frames_lost": int((track.confidence == 0.0).sum()),
+        **perceived.quality,
+        "object_confidence_premanipulation": float(perceived.path.confidence[motion.premanipulation_index]),
         "hand_frames_seen": int(hand.seen.sum()),
         "hand_frames_unknown": int((hand.confidence == 0.0).sum()),
         "hand_confidence_premanipulation": float(hand.confidence[motion.premanipulation_index]),
         "premanipulation_frame": motion.premanipulation_index,
         "motion_start_frame": motion.start,
         "motion_end_frame": motion.end,
-        "frames": len(track.confidence),
     }

@@ -12,6 +12,7 @@ object/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError, Schema, is_current, writing
-from h2s2r_perception.following import ObjectTrack, follow_object
+from h2s2r_perception.following import ObjectFollower
 from h2s2r_perception.geometry import inverse
 from h2s2r_perception.object_model import load_object_model
+from h2s2r_perception.object_path import ObjectPath, ObjectPathConfiguration, refine_object_path
 from h2s2r_perception.overlay import Overlay, write_label, write_video
 from h2s2r_perception.recording import Prompt, Recording, check_prompt
+from h2s2r_perception.symmetry import without_yaw
 
 SCHEMA = Schema("object_track", 1)
 OBJECT_POSES = "ob_in_cam"
@@ -33,63 +36,92 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the part of the whole stage that is done, 0 to 1."""
 
 
+@dataclass(frozen=True)
+class ObjectConfiguration:
+    """How the object is found and followed."""
+
+    symmetry: str = "none"
+    """`none`, or `yaw` when any turn about the object's z axis looks the same."""
+    path: ObjectPathConfiguration = field(default_factory=ObjectPathConfiguration)
+
+
+@dataclass(frozen=True, eq=False)
+class PerceivedObject:
+    """Where the object was, and how sure that is."""
+
+    path: ObjectPath
+    registration_confidence: float
+    """Of the prompted frame."""
+
+    @property
+    def quality(self) -> dict[str, float | int]:
+        """Figures for `meta.json`."""
+        seen = self.path.confidence[self.path.measured]
+        return {
+            "registration_confidence": self.registration_confidence,
+            "object_confidence_median": float(np.median(seen)),
+            "object_frames_lost": int((~self.path.measured).sum()),
+            "object_confidence_least": float(self.path.confidence.min()),
+            "frames": len(self.path.confidence),
+        }
+
+
 def perceive_object(
     recording_folder: Path,
     object_mesh: Path,
     output_folder: Path,
-    symmetry: str = "none",
+    configuration: ObjectConfiguration | None = None,
     prompt: Prompt | None = None,
     progress: Progress | None = None,
-) -> ObjectTrack:
+) -> PerceivedObject:
     """Register the object in the prompted frame and track it through the others.
 
     Args:
         recording_folder: A Recording of one frame or more.
         object_mesh: Watertight mesh of the object [m]; its frame becomes the object's.
         output_folder: Where the artefact appears, whole.
-        symmetry: Of the object: `none` or `yaw`.
+        configuration: The defaults when None.
         prompt: Which object is meant; the Recording's own when None.
         progress: Told how far it is.
 
     Raises:
-        InputError: The Recording, mesh or prompt is unusable, or the prompt shows no object.
+        InputError: The Recording, mesh or prompt is unusable, the prompt shows no object, or it is lost.
     """
+    settings = configuration or ObjectConfiguration()
     tell = progress or (lambda stage, fraction: None)
     recording = Recording.open(recording_folder)
     prompt = chosen_prompt(recording, prompt)
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
-    with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(symmetry, prompt)) as writer:
+    with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(settings, prompt)) as writer:
         done = part_of(tell, "object", 0.0, 0.9)
-        track = follow_prompted_object(recording, object_mesh, prompt, symmetry, writer.folder, done)
-        write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ track.T_world_object)
-        vertices = load_object_model(object_mesh, symmetry).vertices
+        perceived = follow_prompted_object(recording, object_mesh, prompt, settings, writer.folder, done)
+        path = perceived.path
+        write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ path.T_world_object)
+        vertices = load_object_model(object_mesh, settings.symmetry).vertices
         count = recording.frame_count
         span_s = float(recording.stamp_ns[-1] - recording.stamp_ns[0]) * 1e-9
         frame_rate = (count - 1) / span_s if count > 1 else 1.0
-        write_video(writer.folder / "overlay.mp4", _drawn(recording, track, vertices), frame_rate, count)
-        writer.quality.update(
-            registration_confidence=track.registration_confidence,
-            object_frames_lost=int((track.confidence == 0.0).sum()),
-            frames=count,
-        )
-    return track
+        write_video(writer.folder / "overlay.mp4", _drawn(recording, path, vertices), frame_rate, count)
+        writer.quality.update(perceived.quality)
+    return perceived
 
 
 def perceive_object_is_current(
     recording_folder: Path,
     object_mesh: Path,
     output_folder: Path,
-    symmetry: str = "none",
+    configuration: ObjectConfiguration | None = None,
     prompt: Prompt | None = None,
 ) -> bool:
     """Whether `perceive_object` with these arguments would make what is there already."""
-    stated = _stated(symmetry, chosen_prompt(Recording.open(recording_folder), prompt))
+    chosen = chosen_prompt(Recording.open(recording_folder), prompt)
+    stated = _stated(configuration or ObjectConfiguration(), chosen)
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     return is_current(output_folder, SCHEMA, inputs=inputs, configuration=stated)
 
 
-def _stated(symmetry: str, prompt: Prompt) -> dict[str, Any]:
-    return {"symmetry": symmetry, "prompt": prompt.as_mapping()}
+def _stated(configuration: ObjectConfiguration, prompt: Prompt) -> dict[str, Any]:
+    return {"object": configuration, "prompt": prompt.as_mapping()}
 
 
 def chosen_prompt(recording: Recording, prompt: Prompt | None) -> Prompt:
@@ -115,22 +147,22 @@ def follow_prompted_object(
     recording: Recording,
     mesh: Path,
     prompt: Prompt,
-    symmetry: str,
+    configuration: ObjectConfiguration,
     folder: Path,
     done: Callable[[float], None],
-) -> ObjectTrack:
-    """Segment the prompted object, register it and track it through the Recording.
+) -> PerceivedObject:
+    """Segment the prompted object, register it, track it both ways through the Recording and settle on a path.
 
     Args:
         recording: What the camera saw.
         mesh: The object [m].
         prompt: Which object is meant, in which frame.
-        symmetry: Of the object: `none` or `yaw`.
+        configuration: How it is found and followed.
         folder: Gets `masks/`.
         done: Called with the part of the frames that are done.
 
     Raises:
-        InputError: The mesh is unusable, or the prompt shows no object.
+        InputError: The mesh is unusable, the prompt shows no object, or it is lost for too long.
     """
     from h2s2r_perception.object_pose import SignedDistanceTracker
     from h2s2r_perception.segmentation import segment
@@ -138,7 +170,7 @@ def follow_prompted_object(
     (folder / "masks").mkdir()
     rgb, depth_m = recording.rgb(prompt.frame), recording.depth_m(prompt.frame)
     mask, plane = segment(rgb, depth_m, recording.camera_matrix, prompt, source=str(recording.folder))
-    estimator = SignedDistanceTracker(load_object_model(mesh, symmetry))
+    estimator = SignedDistanceTracker(load_object_model(mesh, configuration.symmetry))
     estimator.set_table_plane(plane)
 
     def keep_mask(index: int, pixels: NDArray[np.bool_]) -> None:
@@ -146,7 +178,17 @@ def follow_prompted_object(
         _, data = cv2.imencode(".png", pixels.astype(np.uint8) * 255)
         (folder / "masks" / f"{index:05d}.png").write_bytes(data.tobytes())
 
-    return follow_object(recording, estimator, mask, prompt.frame, keep_mask, done)
+    follower = ObjectFollower(recording, estimator, configuration.symmetry, keep_mask, done)
+    tracks = follower.both_ways(mask, prompt.frame)
+    poses, confidence = [track.T_world_object for track in tracks], [track.confidence for track in tracks]
+    if configuration.symmetry == "yaw":
+        poses = without_yaw(poses, confidence)
+    if recording.frame_count == 1:
+        path = ObjectPath(poses[0], confidence[0], confidence[0] > 0.0)
+    else:
+        path = refine_object_path(recording.stamp_ns, poses, confidence, configuration.path, source=recording.folder)
+    done(1.0)
+    return PerceivedObject(path, tracks[0].registration_confidence)
 
 
 def write_object_poses(folder: Path, T_camera_object: NDArray[np.float64]) -> None:
@@ -165,10 +207,10 @@ def part_of(tell: Progress, stage: str, start: float, end: float) -> Callable[[f
     return done
 
 
-def _drawn(recording: Recording, track: ObjectTrack, vertices: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
+def _drawn(recording: Recording, path: ObjectPath, vertices: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
     overlay = Overlay(recording.camera_matrix, recording.T_world_camera, vertices)
     for index in range(recording.frame_count):
         image = recording.rgb(index)
-        overlay.draw_object(image, track.T_world_object[index], float(track.confidence[index]))
+        overlay.draw_object(image, path.T_world_object[index], float(path.confidence[index]))
         write_label(image, f"frame {index}")
         yield image

@@ -11,6 +11,7 @@ from h2s2r_perception.demonstration import Demonstration
 from h2s2r_perception.geometry import inverse, rotation_angle, transform_points
 from h2s2r_perception.hand_pose import HandEstimate
 from h2s2r_perception.perceive import PerceiveConfiguration, perceive, perceive_is_current
+from h2s2r_perception.perceive_object import ObjectConfiguration
 from h2s2r_perception.recording import Prompt, RecordingWriter
 
 K = np.array([[300.0, 0.0, 160.0], [0.0, 300.0, 120.0], [0.0, 0.0, 1.0]])
@@ -145,7 +146,9 @@ def test_progress_never_goes_back_and_ends_at_one(perceived):
 def test_only_changed_inputs_make_it_stale(perceived, recording, still, textured_box):
     folder, _, _ = perceived
     assert perceive_is_current(recording, textured_box, folder)
-    assert not perceive_is_current(recording, textured_box, folder, PerceiveConfiguration(symmetry="yaw"))
+    assert not perceive_is_current(
+        recording, textured_box, folder, PerceiveConfiguration(object=ObjectConfiguration(symmetry="yaw"))
+    )
     assert not perceive_is_current(recording, textured_box, folder, prompt=Prompt(0, click=(150.0, 120.0)))
     assert not perceive_is_current(still, textured_box, folder, prompt=Prompt(0, click=(150.0, 120.0)))
 
