@@ -10,8 +10,8 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, pose, rotation_angle, rotation_from_vector
 from h2s2r_perception.image_points import Crop
 from h2s2r_perception.object_pose import SignedDistanceTracker
-from h2s2r_perception.object_pose.free_space import FreeSpace
-from h2s2r_perception.object_pose.gauss_newton import step, surface_rows
+from h2s2r_perception.object_pose.free_space import FreeSpace, free_space_rows
+from h2s2r_perception.object_pose.gauss_newton import damping_of, feature_rows, step, surface_rows
 from h2s2r_perception.object_pose.rotations import super_fibonacci
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
 
@@ -139,11 +139,16 @@ def moved(T, xi):
     return T @ pose(rotation_from_vector(xi[None, 3:]), xi[None, :3])
 
 
+def frame_of(K):
+    """Of a crop that is the whole image."""
+    return (K[0, 0], K[1, 1], K[0, 2], K[1, 2], 0.0, 0.0, 1.0)
+
+
 def rows_at(term, T):
     return term(T).residual[0].double()
 
 
-@pytest.mark.parametrize("name", ["surface", "free space"])
+@pytest.mark.parametrize("name", ["surface", "free space", "features"])
 def test_jacobians_agree_with_finite_differences(field, box_model, camera_matrix, name):
     T = torch.as_tensor(pose(rotation_from_vector(np.array([0.3, -0.5, 0.2])), np.array([0.02, -0.01, 0.7])))[None]
     field = type(field)(field.grid.double(), field.lower.double(), field.upper.double())
@@ -154,18 +159,25 @@ def test_jacobians_agree_with_finite_differences(field, box_model, camera_matrix
 
         def term(T):
             return surface_rows(field, T, points, 0.02)
+    elif name == "features":
+        features = torch.tensor(
+            [[0.05, 0.03, 0.03, 190.0, 140.0, 1.0], [-0.08, 0.01, 0.02, 120.0, 111.0, 1.0]]
+        ).double()
+
+        def term(T):
+            return feature_rows(T, features, frame_of(camera_matrix), 0.5)
     else:
         background = np.zeros((240, 320), dtype=bool)
         background[:, 190:] = True
-        space = FreeSpace.of(background, Crop(0, 0, 320, 240, 1), camera_matrix, "cpu")
-        space = FreeSpace(space.field.double(), space.crop, space.camera_matrix)
+        space = FreeSpace.of(background, Crop(0, 0, 320, 240, 1), camera_matrix)
         samples = torch.as_tensor(box_model.points)
-        reached = space.rows(T, samples, 1.0).residual[0]
+
+        def term(T, weight=1.0):
+            return free_space_rows(space.field.double(), space.frame, T, samples, weight)
+
+        reached = term(T).residual[0]
         samples = samples[(reached > 0.004) & (reached < 0.02)][:5]
         assert len(samples) == 5
-
-        def term(T):
-            return space.rows(T, samples, 1.0)
 
     jacobian = term(T).jacobian[0].double()
     small = 1e-5
@@ -183,6 +195,6 @@ def test_a_step_undoes_a_small_displacement(field, box_model):
     points = torch.as_tensor(box_model.points[facing]).float() @ T[0, :3, :3].T + T[0, :3, 3]
     start = moved(T, torch.tensor([0.004, -0.003, 0.005, 0.03, -0.02, 0.03]))
     for _ in range(10):
-        start = step(start, [surface_rows(field, start, points, 0.02)])
+        start = step(start, [surface_rows(field, start, points, 0.02)], damping_of(len(points)))
     assert torch.linalg.vector_norm(start[0, :3, 3] - T[0, :3, 3]) < 0.0015
     assert rotation_angle(start[0, :3, :3], T[0, :3, :3]) < np.radians(0.5)

@@ -20,6 +20,8 @@ from h2s2r_perception.object_pose.gauss_newton import Rows
 
 BEHIND_M = 0.012
 """Seen this much behind the object's nearest outline, a pixel is background."""
+TABLE_SKIN_M = 0.005
+"""Points this near the table are counted as table."""
 _DEAD_ZONE_PX = 1.0
 _LARGEST_PX = 12.0
 
@@ -28,48 +30,61 @@ _LARGEST_PX = 12.0
 class FreeSpace:
     """Distance into the background and its gradient, over a crop."""
 
-    field: torch.Tensor
-    """`(1, 3, h, w)`: distance [px], its derivatives over x and y."""
-    crop: Crop
-    camera_matrix: FloatArray
+    image: NDArray[np.float32]
+    """`(h, w, 3)`: distance [px], its derivatives over x and y."""
+    frame: tuple[float, ...]
+    """Where the crop is: fx, fy, cx, cy, x0, y0, stride [px]."""
 
     @classmethod
-    def of(cls, background: NDArray[np.bool_], crop: Crop, camera_matrix: FloatArray, device: str) -> FreeSpace:
+    def of(cls, background: NDArray[np.bool_], crop: Crop, camera_matrix: FloatArray) -> FreeSpace:
         """Build it from the background's mask `(h, w)` over the crop."""
-        distance = cv2.distanceTransform(background.astype(np.uint8), cv2.DIST_L2, 3) * crop.stride
-        distance = np.clip(distance - _DEAD_ZONE_PX, 0.0, _LARGEST_PX)
-        dy, dx = np.gradient(distance, crop.stride)
-        field = torch.as_tensor(np.stack([distance, dx, dy])[None], dtype=torch.float32, device=device)
-        return cls(field, crop, camera_matrix)
+        distance = cv2.distanceTransform(background.astype(np.uint8), cv2.DIST_L2, 3) * np.float32(crop.stride)
+        distance = np.clip(distance - np.float32(_DEAD_ZONE_PX), 0.0, _LARGEST_PX)
+        image = np.empty((*distance.shape, 3), dtype=np.float32)
+        image[..., 0] = distance
+        image[..., 2], image[..., 1] = np.gradient(distance, np.float32(crop.stride))
+        return cls(image, crop_frame(crop, camera_matrix))
 
-    def rows(self, T_camera_object: torch.Tensor, samples: torch.Tensor, weight: float) -> Rows:
-        """Rows of surface samples `(P, 3)` of the object, for poses `(B, 4, 4)`."""
-        R = T_camera_object[:, :3, :3]
-        point = samples @ R.transpose(1, 2) + T_camera_object[:, None, :3, 3]
-        z = point[..., 2].clamp(min=0.05)
-        K = self.camera_matrix
-        u = point[..., 0] / z * K[0, 0] + K[0, 2]
-        v = point[..., 1] / z * K[1, 1] + K[1, 2]
-        height, width = self.field.shape[2:]
-        stride = self.crop.stride
-        grid = torch.stack(
-            [
-                2.0 * (u - self.crop.x0) / (stride * max(width - 1, 1)) - 1.0,
-                2.0 * (v - self.crop.y0) / (stride * max(height - 1, 1)) - 1.0,
-            ],
-            dim=-1,
-        )
-        flat = grid.reshape(1, 1, -1, 2)
-        value = grid_sample(self.field, flat, mode="bilinear", padding_mode="zeros", align_corners=True)
-        distance, dx, dy = value.reshape(3, *u.shape)
-        # d(D z / f)/d point, with f the same for both axes to within the accuracy that matters here.
-        scale = K[0, 0] / K[1, 1]
-        slope = torch.stack([dx * scale, dy, -(dx * scale * point[..., 0] + dy * point[..., 1]) / z], dim=-1)
-        residual = distance * z / float(K[1, 1])
-        normal = -(slope @ R)
-        body = samples.expand_as(normal)
-        jacobian = torch.cat([normal, torch.cross(body, normal, dim=-1)], dim=-1)
-        return Rows(jacobian, residual, weight * (distance > 0).to(z.dtype))
+    @property
+    def field(self) -> torch.Tensor:
+        """The image as `grid_sample` wants it, `(1, 3, h, w)`."""
+        return torch.as_tensor(np.ascontiguousarray(self.image.transpose(2, 0, 1)[None]))
+
+
+def crop_frame(crop: Crop, camera_matrix: FloatArray) -> tuple[float, ...]:
+    """fx, fy, cx, cy of the camera, x0, y0 and stride of the crop [px]."""
+    K = camera_matrix
+    return tuple(float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2], crop.x0, crop.y0, crop.stride))
+
+
+def free_space_rows(
+    field: torch.Tensor,
+    frame: tuple[float, ...],
+    T_camera_object: torch.Tensor,
+    samples: torch.Tensor,
+    weight: float,
+) -> Rows:
+    """Rows of surface samples `(P, 3)` of the object, for poses `(B, 4, 4)`; see `FreeSpace` for the rest."""
+    fx, fy, cx, cy, x0, y0, stride = frame
+    R = T_camera_object[:, :3, :3]
+    point = samples @ R.transpose(1, 2) + T_camera_object[:, None, :3, 3]
+    z = point[..., 2].clamp(min=0.05)
+    height, width = field.shape[2:]
+    u = (point[..., 0] / z * fx + cx - x0) / stride
+    v = (point[..., 1] / z * fy + cy - y0) / stride
+    inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
+    grid = torch.stack([2.0 * u / max(width - 1, 1) - 1.0, 2.0 * v / max(height - 1, 1) - 1.0], dim=-1)
+    flat = grid.reshape(1, 1, -1, 2)
+    value = grid_sample(field, flat, mode="bilinear", padding_mode="border", align_corners=True)
+    distance, dx, dy = value.reshape(3, *u.shape)
+    # d(D z / f)/d point, with f the same for both axes to within the accuracy that matters here.
+    scale = fx / fy
+    slope = torch.stack([dx * scale, dy, -(dx * scale * point[..., 0] + dy * point[..., 1]) / z], dim=-1)
+    residual = distance * z / fy
+    normal = -(slope @ R)
+    body = samples.expand_as(normal)
+    jacobian = torch.cat([normal, torch.cross(body, normal, dim=-1)], dim=-1)
+    return Rows(jacobian, residual * inside, weight * (inside & (distance > 0)).to(z.dtype))
 
 
 def background_mask(
@@ -86,7 +101,3 @@ def background_mask(
     if height_m is not None:
         background |= (depth_m > 0) & (height_m < TABLE_SKIN_M)
     return np.asarray(background)
-
-
-TABLE_SKIN_M = 0.005
-"""Points this near the table are counted as table."""

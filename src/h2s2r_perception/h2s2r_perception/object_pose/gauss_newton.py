@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from h2s2r_perception.geometry import pose, rotation_from_vector
+from h2s2r_perception.image_points import FloatArray
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField
 
 _DAMPING = (1e-3, 1e-3, 1e-3, 1e-5, 1e-5, 1e-5)
@@ -32,16 +34,25 @@ class Rows:
     """`(B, P)`."""
 
 
-def step(T_camera_object: torch.Tensor, terms: Sequence[Rows]) -> torch.Tensor:
-    """Move poses `(B, 4, 4)` by one Gauss-Newton step over all terms."""
+FEATURE_SCALE = 1.5
+"""A feature without influence is this much farther off than such a point: it may lead the way when motion is fast."""
+
+
+def damping_of(row_count: int) -> FloatArray:
+    """`(6,)`, for all rows together."""
+    return np.array(_DAMPING) * row_count
+
+
+def step(T_camera_object: torch.Tensor, terms: Sequence[Rows], damping: FloatArray) -> torch.Tensor:
+    """Move poses `(B, 4, 4)` by one Gauss-Newton step over all terms, damped by `(6,)`."""
     jacobian = torch.cat([rows.jacobian for rows in terms], dim=1)
     weight = torch.cat([rows.weight for rows in terms], dim=1)
     residual = torch.cat([rows.residual for rows in terms], dim=1)
     weighted = jacobian * weight[..., None]
     hessian = weighted.transpose(1, 2) @ jacobian
-    damping = torch.tensor(_DAMPING, dtype=hessian.dtype, device=hessian.device) * jacobian.shape[1]
     gradient = (weighted * residual[..., None]).sum(dim=1)
-    xi = torch.linalg.solve(hessian + torch.diag(damping), gradient)
+    diagonal = torch.diag(torch.as_tensor(damping, dtype=hessian.dtype, device=hessian.device))
+    xi, _ = torch.linalg.solve_ex(hessian + diagonal, gradient)
     return T_camera_object @ pose(rotation_from_vector(xi[:, 3:]), xi[:, :3])
 
 
@@ -66,6 +77,31 @@ def surface_rows(
     facing = facing_camera(T_camera_object, x, normal)
     weight = tukey(distance, scale_m) * facing
     return Rows(torch.cat([normal, torch.cross(x, normal, dim=-1)], dim=-1), distance, weight)
+
+
+def feature_rows(
+    T_camera_object: torch.Tensor, features: torch.Tensor, frame: tuple[float, ...], scale_m: float
+) -> Rows:
+    """Features fixed to the object should be seen where they were found: two rows each, `shift z / f` [m].
+
+    Args:
+        T_camera_object: `(B, 4, 4)` [m].
+        features: `(F, 6)`: point on the object [m], pixel where it was found, weight.
+        frame: fx, fy, cx, cy [px], and what does not matter here.
+        scale_m: Shift from which on a feature has no influence.
+    """
+    R, body = T_camera_object[:, :3, :3], features[:, :3]
+    point = body @ R.transpose(1, 2) + T_camera_object[:, None, :3, 3]
+    z = point[..., 2:].clamp(min=0.05)
+    focal, centre = features.new_tensor(frame[0:2]), features.new_tensor(frame[2:4])
+    shift = (features[:, 3:5] - centre) / focal * z - point[..., :2]
+    ratio = point[..., :2] / z
+    # Rows (B, F, 2, 3): how the shift along x and y answers to a translation of the object in its own frame.
+    normal = R[:, None, :2, :] - ratio[..., None] * R[:, None, 2:, :]
+    along = body[:, None, :].expand(normal.shape)
+    jacobian = torch.cat([normal, torch.cross(along, normal, dim=-1)], dim=-1)
+    weight = features[:, 5] * tukey(torch.linalg.vector_norm(shift, dim=-1), scale_m)
+    return Rows(jacobian.flatten(1, 2), shift.flatten(1, 2), weight[..., None].expand(shift.shape).flatten(1, 2))
 
 
 def facing_camera(T_camera_object: torch.Tensor, x: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from h2s2r_perception.geometry import pose, rotation_angle
+from h2s2r_perception.geometry import pose
 from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.object_pose.free_space import FreeSpace
-from h2s2r_perception.object_pose.gauss_newton import facing_camera, step, surface_rows, to_object
 from h2s2r_perception.object_pose.ray_casting import render
+from h2s2r_perception.object_pose.refinement import Terms, costs, refine
 from h2s2r_perception.object_pose.rotations import super_fibonacci
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField
 
@@ -38,7 +37,7 @@ _COLOUR_SHARE = 0.5
 class Evidence:
     """What one image says about the object."""
 
-    points: FloatArray
+    points: NDArray[np.float32]
     """Measured points `(P, 3)` [m] of the object, camera frame."""
     free_space: FreeSpace
     crop: Crop
@@ -50,45 +49,33 @@ class Evidence:
     mask: NDArray[np.bool_]
     """`(h, w)` over the crop."""
 
+    def terms(self, model: ObjectModel, count: int) -> Terms:
+        """The same for the least squares, with at most so many points and samples."""
+        return Terms(subset(self.points, count), self.free_space, subset(model.points, count))
+
 
 def find_pose(model: ObjectModel, field: SignedDistanceField, evidence: Evidence) -> tuple[FloatArray, float]:
     """The best pose `T_camera_object (4, 4)` [m] and its score (at most `1 + _COLOUR_SHARE`)."""
-    start = _start_poses(model, evidence.points).to(field.grid)
-    T = refine(model, field, evidence, start, _SWEEP_POINTS, _SWEEP_STEPS)
-    T = _distinct(T[torch.argsort(_cost(model, field, evidence, T))], _REFINED)
-    T = refine(model, field, evidence, T, _REFINE_POINTS, _REFINE_STEPS)
-    T = _distinct(T[torch.argsort(_cost(model, field, evidence, T))], _RENDERED)
-    candidates = T.cpu().numpy().astype(np.float64)
+    judged = evidence.terms(model, _REFINE_POINTS)
+    T = refine(field, evidence.terms(model, _SWEEP_POINTS), _start_poses(model, evidence.points), _scales(_SWEEP_STEPS))
+    T = _distinct(T[np.argsort(costs(field, judged, T))], _REFINED)
+    T = refine(field, judged, T, _scales(_REFINE_STEPS))
+    candidates = _distinct(T[np.argsort(costs(field, judged, T))], _RENDERED)
     scores = [render_score(model, candidate, evidence) for candidate in candidates]
     best = int(np.argmax(scores))
     return candidates[best], scores[best]
 
 
-def refine(
-    model: ObjectModel,
-    field: SignedDistanceField,
-    evidence: Evidence,
-    T_camera_object: torch.Tensor,
-    point_count: int,
-    steps: int,
-) -> torch.Tensor:
-    """Gauss-Newton from poses `(B, 4, 4)`; the robust scale shrinks from 4 cm to 8 mm."""
-    points = subset(evidence.points, point_count, field.grid)
-    samples = subset(model.points, point_count, field.grid)
-    for scale_m in np.geomspace(0.04, 0.008, steps):
-        rows = [
-            surface_rows(field, T_camera_object, points, float(scale_m)),
-            evidence.free_space.rows(T_camera_object, samples, 1.0),
-        ]
-        T_camera_object = step(T_camera_object, rows)
-    return T_camera_object
-
-
-def subset(points: FloatArray, count: int, like: torch.Tensor) -> torch.Tensor:
-    """At most `count` of the points `(P, 3)`, the same every time, where and as `like` is kept."""
+def subset(points: NDArray, count: int) -> NDArray[np.float32]:
+    """At most `count` of the points `(P, 3)`, the same every time."""
     if len(points) > count:
         points = points[np.random.default_rng(0).choice(len(points), count, replace=False)]
-    return torch.as_tensor(points, dtype=like.dtype, device=like.device)
+    return np.ascontiguousarray(points, dtype=np.float32)
+
+
+def _scales(steps: int) -> list[float]:
+    """The robust scale [m] shrinks step by step."""
+    return [float(scale_m) for scale_m in np.geomspace(0.04, 0.008, steps)]
 
 
 def render_score(model: ObjectModel, T_camera_object: FloatArray, evidence: Evidence) -> float:
@@ -117,7 +104,7 @@ def _colour_correlation(rendered: NDArray[np.uint8], measured: NDArray[np.uint8]
     return float(parts[0] @ parts[1] / max(norm, 1e-9))
 
 
-def _start_poses(model: ObjectModel, points: FloatArray) -> torch.Tensor:
+def _start_poses(model: ObjectModel, points: NDArray) -> FloatArray:
     """`(_ROTATIONS, 4, 4)`: the middle of the side turned to the camera lies on the middle of the points."""
     rotation = super_fibonacci(_ROTATIONS)
     middle = np.median(points, axis=0)
@@ -125,32 +112,19 @@ def _start_poses(model: ObjectModel, points: FloatArray) -> torch.Tensor:
     towards = np.maximum(0.0, -np.einsum("nk,rlk,l->rn", model.normals, rotation, view))
     visible = towards @ model.points / towards.sum(axis=1, keepdims=True)
     position = middle - np.einsum("rkl,rl->rk", rotation, visible)
-    return torch.as_tensor(pose(rotation, position), dtype=torch.float32)
+    return np.asarray(pose(rotation, position))
 
 
-def _cost(model: ObjectModel, field: SignedDistanceField, evidence: Evidence, T: torch.Tensor) -> torch.Tensor:
-    """`(B,)`: share of points off the surface plus share of the model that stands in the background."""
-    points = subset(evidence.points, _REFINE_POINTS, field.grid)
-    x = to_object(T, points)
-    distance, normal = field.sample(x)
-    off = (distance.abs() / 0.01).clamp(max=1.0)
-    off = torch.where(facing_camera(T, x, normal) > 0, off, torch.ones_like(off))
-    outside = evidence.free_space.rows(T, subset(model.points, _REFINE_POINTS, field.grid), 1.0)
-    return off.mean(dim=1) + (outside.residual / 0.01).clamp(max=1.0).mean(dim=1)
-
-
-def _distinct(T: torch.Tensor, count: int) -> torch.Tensor:
+def _distinct(T: FloatArray, count: int) -> FloatArray:
     """The first `count` poses, best first, that differ from all better ones."""
     kept: list[int] = []
-    finite = torch.isfinite(T).all(dim=2).all(dim=1)
-    for index in torch.nonzero(finite)[:, 0].tolist():
+    for index in np.flatnonzero(np.isfinite(T).all(axis=(1, 2))):
         if kept:
-            better = T[kept]
-            angle = rotation_angle(better[:, :3, :3], T[index, :3, :3].expand(len(kept), 3, 3))
-            distance = torch.linalg.vector_norm(better[:, :3, 3] - T[index, :3, 3], dim=1)
-            if bool(((angle < _DUPLICATE_RAD) & (distance < _DUPLICATE_M)).any()):
+            cosine = (np.einsum("bij,ij->b", T[kept, :3, :3], T[index, :3, :3]) - 1.0) / 2.0
+            distance = np.linalg.norm(T[kept, :3, 3] - T[index, :3, 3], axis=1)
+            if np.any((cosine > np.cos(_DUPLICATE_RAD)) & (distance < _DUPLICATE_M)):
                 continue
-        kept.append(index)
+        kept.append(int(index))
         if len(kept) == count:
             break
     return T[kept]

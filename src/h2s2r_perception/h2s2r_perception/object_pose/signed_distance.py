@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.functional import grid_sample
 
 from h2s2r_perception.object_model import ObjectModel
@@ -30,6 +32,22 @@ class SignedDistanceField:
     """First cell `(3,)` [m]."""
     upper: torch.Tensor
     """Last cell `(3,)` [m]."""
+
+    @functools.cached_property
+    def cells(self) -> NDArray[np.float32]:
+        """The grid as the compiled kernels read it, `(D, H, W, 4)`."""
+        return np.ascontiguousarray(self.grid[0].cpu().numpy().transpose(1, 2, 3, 0), dtype=np.float32)
+
+    @functools.cached_property
+    def first_cell(self) -> NDArray[np.float64]:
+        """First cell `(3,)` [m]."""
+        return self.lower.cpu().numpy().astype(np.float64)
+
+    @functools.cached_property
+    def spacing(self) -> NDArray[np.float64]:
+        """Distance of neighbouring cells `(3,)` [m]."""
+        count = np.array(self.grid.shape[:1:-1])
+        return (self.upper - self.lower).cpu().numpy().astype(np.float64) / (count - 1)
 
     def sample(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Distance `(..., P)` [m] and outward unit-ish gradient `(..., P, 3)` at points `(..., P, 3)` [m]."""

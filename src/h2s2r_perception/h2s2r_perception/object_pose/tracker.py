@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
@@ -20,8 +19,8 @@ from h2s2r_perception.image_points import Crop, crop_around, heights_above, proj
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
-from h2s2r_perception.object_pose.gauss_newton import step, surface_rows
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
+from h2s2r_perception.object_pose.refinement import Terms, distance_to_surface, refine
 from h2s2r_perception.object_pose.registration import Evidence, find_pose, subset
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
 from h2s2r_perception.object_pose.visibility import confidence, visible_surface
@@ -30,8 +29,10 @@ _BORDER_PX = 20
 _CROP_PIXELS = 9000
 _BAND_M = 0.02
 """A point this near the predicted surface may be the object's."""
-_POINTS, _SAMPLES, _STEPS = 900, 600, 9
-_FIRST_SCALE_M, _LAST_SCALE_M = 0.02, 0.005
+_POINTS, _SAMPLES = 900, 600
+_LAST_SCALE_M = 0.005
+_SCALES_M = tuple(np.geomspace(0.02, _LAST_SCALE_M, 9))
+"""The robust scale of each step: from how far off a point may lead the way to how near it must lie in the end."""
 _VELOCITY_SHARE = 0.8
 """How much of the last frame's motion is expected again."""
 _GOOD = 0.5
@@ -48,7 +49,7 @@ class _View:
     crop: Crop
     rgb: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
-    points: FloatArray
+    points: NDArray[np.float32]
     """`(h, w, 3)` [m], camera frame."""
     height_m: FloatArray | None
     """`(h, w)` [m] above the table, if known."""
@@ -66,7 +67,7 @@ class SignedDistanceTracker:
     def __init__(self, model: ObjectModel, device: str = "cpu") -> None:
         self._model = model
         self._field = signed_distance_field(model, device)
-        self._samples = subset(model.points, _SAMPLES, self._field.grid)
+        self._samples = subset(model.points, _SAMPLES)
         self._plane: FloatArray | None = None
         self._camera_matrix: FloatArray | None = None
         self._colour = ColourModel(None)
@@ -166,7 +167,7 @@ class SignedDistanceTracker:
 
     def _view_of(self, crop: Crop, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> _View:
         depth = np.ascontiguousarray(crop.of(depth_m))
-        points = crop.rays(self._K) * depth[..., None]
+        points = (crop.rays(self._K) * depth[..., None]).astype(np.float32)
         height_m = None if self._plane is None else heights_above(self._plane, points)
         colour = np.ascontiguousarray(crop.of(rgb))
         return _View(crop, colour, depth, points, height_m, self._colour.matches(colour))
@@ -176,36 +177,30 @@ class SignedDistanceTracker:
         surface = visible_surface(self._model, T_start, self._K, view.crop, _BORDER_PX)
         background = background_mask(view.depth_m, surface.outline_m, view.height_m)
         background &= surface.outline_m > 0
-        free_space = FreeSpace.of(background, view.crop, self._K, str(self._field.grid.device))
+        free_space = FreeSpace.of(background, view.crop, self._K)
         usable = (view.depth_m > 0) & view.colour_matches
         if view.height_m is not None:
             usable &= view.height_m > TABLE_SKIN_M
         near = self._near_surface(view.points[usable], T_start, _BAND_M)
-        points = subset(view.points[usable][near], _POINTS, self._field.grid)
-        T = torch.as_tensor(T_start[None], dtype=torch.float32, device=self._field.grid.device)
+        points = subset(view.points[usable][near], _POINTS)
+        refined = T_start
         if len(points) >= _SMALLEST_MASK:
-            samples = self._samples_above_table(T_start)
-            for scale_m in np.geomspace(_FIRST_SCALE_M, _LAST_SCALE_M, _STEPS):
-                rows = surface_rows(self._field, T, points, float(scale_m))
-                T = step(T, [rows, free_space.rows(T, samples, 1.0)])
-        refined = _orthonormal(T[0].cpu().numpy().astype(np.float64))
+            terms = Terms(points, free_space, self._samples_above_table(T_start))
+            refined = refine(self._field, terms, T_start[None], _SCALES_M)[0]
         mine = np.zeros(view.depth_m.shape, dtype=bool)
         mine[usable] = self._near_surface(view.points[usable], refined, 2.0 * _LAST_SCALE_M)
         return refined, mine
 
-    def _near_surface(self, points: FloatArray, T: FloatArray, band_m: float) -> NDArray[np.bool_]:
+    def _near_surface(self, points: NDArray[np.float32], T: FloatArray, band_m: float) -> NDArray[np.bool_]:
         """Which points `(P, 3)` of the camera's frame lie within a band of the surface at a pose."""
-        body = (points - T[:3, 3]) @ T[:3, :3]
-        distance, _ = self._field.sample(torch.as_tensor(body, dtype=torch.float32, device=self._field.grid.device))
-        return np.asarray(distance.abs().cpu().numpy() < band_m)
+        return np.asarray(np.abs(distance_to_surface(self._field, T, points)) < band_m)
 
-    def _samples_above_table(self, T: FloatArray) -> torch.Tensor:
+    def _samples_above_table(self, T: FloatArray) -> NDArray[np.float32]:
         """Surface samples that stand clear of the table: its skin counts as background."""
         if self._plane is None:
             return self._samples
-        body = self._samples.cpu().numpy()
-        clear = heights_above(self._plane, body @ T[:3, :3].T + T[:3, 3]) > 2.0 * TABLE_SKIN_M
-        return self._samples[torch.as_tensor(clear, device=self._samples.device)]
+        clear = heights_above(self._plane, self._samples @ T[:3, :3].T + T[:3, 3]) > 2.0 * TABLE_SKIN_M
+        return self._samples[clear]
 
     def _find(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], mask: NDArray[np.bool_]) -> FloatArray:
         """Sweep over all rotations for the object in a mask `(H, W)`."""
@@ -233,10 +228,10 @@ class SignedDistanceTracker:
         outline = cv2.dilate(own_depth, np.ones((reach, reach), np.uint8))
         reference = np.where(outline > 0, outline, middle[2]).astype(np.float32)
         background = background_mask(view.depth_m, reference, view.height_m) & ~mine
-        free_space = FreeSpace.of(background, crop, self._K, str(self._field.grid.device))
+        free_space = FreeSpace.of(background, crop, self._K)
         evidence = Evidence(view.points[mine], free_space, crop, self._K, view.rgb, view.depth_m, mine)
         T, _ = find_pose(self._model, self._field, evidence)
-        return _orthonormal(T)
+        return T
 
     def _relocalise(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> PoseEstimate:
         """Look for the object afresh among what has its colour near where it was last seen."""
@@ -265,9 +260,3 @@ def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if count < 2:
         return mask
     return np.asarray(mask & (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))))
-
-
-def _orthonormal(T: FloatArray) -> FloatArray:
-    """Remove the drift of single precision from a rotation."""
-    U, _, V_t = np.linalg.svd(T[:3, :3])
-    return np.asarray(pose(U @ V_t, T[:3, 3]))
