@@ -17,6 +17,8 @@ from h2s2r_perception.demonstration import Demonstration
 from h2s2r_perception.geometry import rotation_angle
 
 GROUND_TRUTH = "ground_truth.npz"
+UNKNOWN_FRAME = -1
+"""`premanipulation_index` of data whose authors had no such frame in mind."""
 _NEAR_FRAMES = 5
 
 
@@ -52,12 +54,16 @@ def compare_with_ground_truth(demonstration_folder: Path, ground_truth_folder: P
     return {
         **_spread("object_translation_mm", 1e3 * np.linalg.norm(shift_m, axis=1)),
         **_spread("object_rotation_deg", np.rad2deg(turn)),
-        "premanipulation_frame_error": float(index - int(truth["premanipulation_index"])),
+        "premanipulation_frame_error": _frame_error(index, int(truth["premanipulation_index"])),
         **_spread("hand_joint_mm", near),
         **_spread("hand_joint_premanipulation_mm", hand_mm[index]),
         **_spread("hand_joint_all_frames_mm", hand_mm),
         "hand_frames_share": float(np.isfinite(hand_mm).all(axis=1).mean()),
     }
+
+
+def _frame_error(index: int, true_index: int) -> float:
+    return float("nan") if true_index == UNKNOWN_FRAME else float(index - true_index)
 
 
 def _spread(name: str, values: NDArray[np.float64]) -> dict[str, float]:

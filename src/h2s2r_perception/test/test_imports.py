@@ -11,7 +11,8 @@ import pytest
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import rotation_angle
-from h2s2r_perception.imports import import_folder, import_m3t
+from h2s2r_perception.imports import ImportOptions, import_recording, recognise
+from h2s2r_perception.imports.folder import HAND_KEYPOINTS
 from h2s2r_perception.imports.m3t import align_depth
 from h2s2r_perception.object_model import load_object_model
 from h2s2r_perception.object_pose import SignedDistanceTracker
@@ -25,7 +26,7 @@ BOTTLE_BOX = Prompt(0, box=(400, 115, 530, 412))
 
 @needs_m3t
 def test_a_real_object_is_registered_from_one_box(tmp_path):
-    recording = import_m3t(M3T, tmp_path / "recording", prompt=BOTTLE_BOX)
+    recording = import_recording(M3T, tmp_path / "recording", options=ImportOptions(prompt=BOTTLE_BOX)).recording
     assert recording.frame_count == 2
     assert recording.image_size == (960, 540)
     model = load_object_model(M3T / "schauma.obj")
@@ -50,10 +51,10 @@ def test_an_incomplete_sequence_is_named(tmp_path):
         if path.name != "depth_camera_image_201.png":
             (tmp_path / path.name).symlink_to(path)
     with pytest.raises(InputError, match="frames"):
-        import_m3t(tmp_path, tmp_path / "recording")
+        import_recording(tmp_path, tmp_path / "recording")
     (tmp_path / "color_camera.yaml").unlink()
     with pytest.raises(InputError, match=r"color_camera\.yaml"):
-        import_m3t(tmp_path, tmp_path / "recording")
+        import_recording(tmp_path, tmp_path / "recording")
 
 
 def test_aligned_depth_of_a_plane_has_no_holes_and_the_right_values():
@@ -94,7 +95,9 @@ def published_folder(tmp_path, scene, at, camera_matrix):
 
 
 def test_the_published_folder_becomes_a_recording(published_folder, tmp_path, scene, at):
-    recording = import_folder(published_folder, tmp_path / "recording", T_world_camera=scene.T_world_camera)
+    recording = import_recording(
+        published_folder, tmp_path / "recording", options=ImportOptions(T_world_camera=scene.T_world_camera)
+    ).recording
     assert recording.frame_count == 2
     np.testing.assert_allclose(np.diff(recording.stamp_ns) * 1e-9, 1 / 30, atol=1e-8)
     np.testing.assert_allclose(recording.T_world_camera, scene.T_world_camera)
@@ -110,5 +113,58 @@ def test_depth_saved_as_a_picture_is_refused_before_anything_is_written(publishe
     path = published_folder / "depth" / "00001.png"
     cv2.imwrite(str(path), np.zeros((240, 320, 3), np.uint8))
     with pytest.raises(InputError, match="3 channels of 8 bit"):
-        import_folder(published_folder, tmp_path / "recording")
+        import_recording(published_folder, tmp_path / "recording")
     assert not (tmp_path / "recording").exists()
+
+
+def test_a_missing_depth_image_is_named(published_folder, tmp_path):
+    (published_folder / "depth" / "00001.png").unlink()
+    with pytest.raises(InputError, match=r"depth/00001\.png: frame: .*2 colour, 1 depth"):
+        import_recording(published_folder, tmp_path / "recording")
+
+
+def test_results_of_the_published_system_are_kept_beside_the_recording(published_folder, tmp_path, scene, at):
+    T_camera_object = np.linalg.inv(scene.T_world_camera) @ at(0.6, -0.1, 0.0)
+    poses = published_folder / "object_pose_trajectory" / "ob_in_cam"
+    poses.mkdir(parents=True)
+    np.savetxt(poses / "00001.txt", T_camera_object)
+    (published_folder / "hand_pose_trajectory").mkdir()
+    names = [name for pair in HAND_KEYPOINTS.values() for name in pair]
+    points = {name: [0.01 * index, 0.0, 0.5] for index, name in enumerate(names)}
+    (published_folder / "hand_pose_trajectory" / "00000.json").write_text(json.dumps(points | {"global_orient": []}))
+    options = ImportOptions(T_world_camera=scene.T_world_camera)
+    imported = import_recording(published_folder, tmp_path / "recording", options=options)
+    assert imported.ground_truth == tmp_path / "ground_truth"
+    truth = np.load(imported.ground_truth / "ground_truth.npz")
+    np.testing.assert_allclose(truth["T_world_object"][1], at(0.6, -0.1, 0.0), atol=1e-12)
+    assert np.isnan(truth["T_world_object"][0]).all()
+    wrist = np.linalg.inv(scene.T_world_camera) @ np.append(truth["hand_joints_world"][0, 0], 1.0)
+    np.testing.assert_allclose(wrist[:3], [0.005, 0.0, 0.5], atol=1e-9)  # between wrist_back and wrist_front
+    assert np.isnan(truth["hand_joints_world"][0, 20]).all()  # the little finger is not in this layout
+    assert "estimates" in json.loads((imported.ground_truth / "meta.json").read_text())["origin"]
+    again = import_recording(published_folder, tmp_path / "recording")  # the same data, now without their results
+    assert again.ground_truth is not None
+    for path in [*poses.iterdir(), *(published_folder / "hand_pose_trajectory").iterdir()]:
+        path.unlink()
+    bare = import_recording(published_folder, tmp_path / "recording")
+    assert bare.ground_truth is None
+    assert not (tmp_path / "ground_truth").exists()
+    assert any("removed" in note for note in bare.notes)
+
+
+def test_an_unknown_pose_of_the_camera_is_said(published_folder, tmp_path):
+    imported = import_recording(published_folder, tmp_path / "recording")
+    assert any("camera pose unknown" in note for note in imported.notes)
+    np.testing.assert_array_equal(imported.recording.T_world_camera, np.eye(4))
+
+
+def test_what_is_no_recording_is_answered_with_all_layouts(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    with pytest.raises(InputError, match=r"found notes\.txt") as refusal:
+        recognise(tmp_path)
+    for name in ("rosbag", "realsense", "bop", "ho3d", "m3t", "ycbineoat", "folder"):
+        assert name in refusal.value.expected
+    with pytest.raises(InputError, match="found nothing"):
+        recognise(tmp_path / "absent")
+    with pytest.raises(InputError, match="--layout"):
+        recognise(tmp_path, "rosbags")

@@ -7,6 +7,7 @@ stage reads aligned depth.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,11 @@ import cv2
 import numpy as np
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_perception.imports.folder import read_image
-from h2s2r_perception.recording import Prompt, Recording, RecordingWriter
+from h2s2r_perception.imports.foreign import ForeignFrame, ForeignRecording, ImportOptions, Layout
+from h2s2r_perception.imports.images import millimetres, read_image, read_rgb, stamps_at
 from h2s2r_perception.recording.calibration import FloatArray, check_pose
 
-FRAME_RATE_HZ = 30.0
-"""The sequences carry no stamps; their cameras ran at 30 Hz."""
+_COLOUR_FILE, _DEPTH_FILE = "color_camera.yaml", "depth_camera.yaml"
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,20 @@ class _Camera:
     prefix: str
 
 
-def import_m3t(source: Path | str, output: Path | str, *, prompt: Prompt | None = None) -> Recording:
-    """Turn an M3T sequence into a Recording; the colour camera's frame numbers restart at 0.
+def evidence(source: Path) -> str | None:
+    """Whether both camera files are here."""
+    both = (source / _COLOUR_FILE).is_file() or (source / _DEPTH_FILE).is_file()
+    return f"{_COLOUR_FILE}, {_DEPTH_FILE}" if both else None
 
-    Args:
-        source: Folder with `color_camera.yaml`, `depth_camera.yaml` and the images they name.
-        output: Where the Recording goes.
-        prompt: Which object is meant, in the Recording's frame numbers.
+
+def read(source: Path, options: ImportOptions) -> ForeignRecording:
+    """Open an M3T sequence; the colour camera's frame numbers restart at 0.
 
     Raises:
         InputError: A file is missing or unreadable, or colour and depth have different frame numbers.
     """
-    source = Path(source)
-    colour = _read_camera(source / "color_camera.yaml")
-    depth = _read_camera(source / "depth_camera.yaml")
+    colour = _read_camera(source / _COLOUR_FILE)
+    depth = _read_camera(source / _DEPTH_FILE)
     numbers = _frame_numbers(source, colour.prefix)
     if numbers != _frame_numbers(source, depth.prefix) or not numbers:
         raise InputError(
@@ -54,30 +54,34 @@ def import_m3t(source: Path | str, output: Path | str, *, prompt: Prompt | None 
             expected="the same frame numbers, at least one",
             remedy="copy the missing images",
         )
-    T_colour_depth = np.linalg.inv(colour.T_world_camera) @ depth.T_world_camera
-    with RecordingWriter.create(
-        output,
+    stamp_ns = stamps_at(len(numbers), options.frame_rate_hz, source)
+    return ForeignRecording(
         camera_matrix=colour.camera_matrix,
-        T_world_camera=colour.T_world_camera,
         camera_name="m3t",
-        inputs={"source": source},
-        configuration={"prompt": prompt},
-    ) as writer:
-        for index, number in enumerate(numbers):
-            rgb = read_image(source / f"{colour.prefix}{number}.png", cv2.IMREAD_COLOR)[..., ::-1]
-            raw = read_image(source / f"{depth.prefix}{number}.png", cv2.IMREAD_UNCHANGED)
-            depth_m = align_depth(
-                raw * np.float64(depth.depth_scale_m),
-                depth.camera_matrix,
-                T_colour_depth,
-                colour.camera_matrix,
-                colour.image_size,
-            )
-            depth_mm = np.clip(np.rint(depth_m * 1000.0), 0, 65535).astype(np.uint16)
-            writer.append(rgb, depth_mm, round((1 + index / FRAME_RATE_HZ) * 1e9))
-        if prompt is not None:
-            writer.set_prompt(prompt)
-    return Recording.open(output)
+        frames=lambda: _frames(source, colour, depth, numbers, stamp_ns),
+        T_world_camera=colour.T_world_camera,
+        notes=("depth reprojected into the colour camera",),
+    )
+
+
+LAYOUT = Layout("m3t", "color_camera.yaml and depth_camera.yaml of 3DObjectTracking", evidence, read)
+
+
+def _frames(
+    source: Path, colour: _Camera, depth: _Camera, numbers: list[int], stamp_ns: list[int]
+) -> Iterator[ForeignFrame]:
+    T_colour_depth = np.linalg.inv(colour.T_world_camera) @ depth.T_world_camera
+    for number, stamp in zip(numbers, stamp_ns, strict=True):
+        rgb = read_rgb(source / f"{colour.prefix}{number}.png")
+        raw = read_image(source / f"{depth.prefix}{number}.png", cv2.IMREAD_UNCHANGED)
+        depth_m = align_depth(
+            raw * np.float64(depth.depth_scale_m),
+            depth.camera_matrix,
+            T_colour_depth,
+            colour.camera_matrix,
+            colour.image_size,
+        )
+        yield ForeignFrame(stamp, rgb, millimetres(depth_m, 1.0))
 
 
 def align_depth(
