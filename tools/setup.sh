@@ -24,7 +24,8 @@ case $step in
     ;;
   development)
     echo "h2s2r: adding the development tools"
-    pip -r <(sed -n '/^# --- development/,$p' constraints.txt)
+    # sam2 would build against a torch of its own, and with a CUDA compiler it does not need here.
+    SAM2_BUILD_CUDA=0 pip --no-build-isolation -r <(sed -n '/^# --- development/,$p' constraints.txt)
     ;;
 esac
 touch ".venv/.$step"
