@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,8 @@ class GapConfiguration:
     """A bridge that may be this far off has half of `FILLED_CONFIDENCE`."""
     longest_gap_s: float = 1.5
     """While it moves: a second behind a hand, and what it takes to be found again."""
-    longest_rest_gap_s: float = 5.0
-    """Where it is found as it was left: it rested meanwhile."""
+    longest_rest_gap_s: float = 10.0
+    """Where it is found as it was left: it rested meanwhile, behind a person or while the camera was away."""
     rest_m: float = 0.005
     rest_rad: float = 0.05
     """What "as it was left" means; at an end of the recording: what "lay still" means."""
@@ -61,25 +62,22 @@ def bridge_is_known(
             expected="an object that is seen",
             remedy="check that prompt and mesh belong to this object, and the overlay",
         )
-    for first, last in _gaps(measured):
-        before, after = max(first - 1, 0), min(last + 1, len(time) - 1)
+    # The ends count as well, and so does time in which there are no frames at all: a camera that was pulled out.
+    stations = np.union1d(np.flatnonzero(measured), [0, len(time) - 1]).tolist()
+    for before, after in itertools.pairwise(stations):
         lasts_s = float(time[after] - time[before])
+        if lasts_s <= configuration.longest_gap_s:
+            continue
         rests = _rests(time, T_world_object, measured, before, after, configuration)
         limit_s = configuration.longest_rest_gap_s if rests else configuration.longest_gap_s
         if lasts_s > limit_s:
             raise InputError(
                 source,
-                f"object pose, frames {first} to {last}",
+                f"object pose, frames {before} to {after}",
                 found=f"the object out of sight for {lasts_s:.1f} s {'at rest' if rests else 'while it moves'}",
                 expected=f"at most {limit_s:g} s",
                 remedy="record again with the object in view of the camera, or give a better prompt and check the mesh",
             )
-
-
-def _gaps(measured: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last frame of each run that was not measured."""
-    edges = np.diff(np.concatenate([[False], ~measured, [False]]).astype(np.int8))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))
 
 
 def _rests(

@@ -90,7 +90,7 @@ def test_short_loss_is_bridged_with_less_confidence_the_farther_in():
 
 def test_long_loss_in_motion_is_refused_but_not_at_rest():
     track, confidence = _lost(_path(), slice(24, 69))
-    with pytest.raises(InputError, match=r"frames 24 to 68.*out of sight for 1\.5 s while it moves"):
+    with pytest.raises(InputError, match=r"frames 23 to 69.*out of sight for 1\.5 s while it moves"):
         refine_object_path(STAMPS, [track], [confidence])
     track, confidence = _lost(_path(speed=0.0, turn=0.0), slice(25, 69))
     path = refine_object_path(STAMPS, [track], [confidence])
@@ -104,11 +104,22 @@ def test_lost_ends_hold_the_nearest_pose_or_are_refused_when_it_moved():
     np.testing.assert_allclose(path.T_world_object[0], path.T_world_object[5])
     track, confidence = _lost(_path(), slice(50, None))
     strict = ObjectPathConfiguration(gaps=GapConfiguration(longest_gap_s=1.0))
-    with pytest.raises(InputError, match="frames 50 to 89"):
+    with pytest.raises(InputError, match="frames 49 to 89"):
         refine_object_path(STAMPS, [track], [confidence], strict)
     track, confidence = _lost(_path(0.0, 0.0), slice(50, None))
     path = refine_object_path(STAMPS, [track], [confidence])
     np.testing.assert_allclose(path.T_world_object[-1], path.T_world_object[49])
+
+
+def test_time_without_frames_is_a_gap_too():
+    unplugged = STAMPS.copy()
+    unplugged[45:] += 5_000_000_000
+    with pytest.raises(InputError, match=r"frames 44 to 45.*5\.0 s while it moves"):
+        refine_object_path(unplugged, [_path()], [SURE])
+    rested = refine_object_path(
+        unplugged, [_path(0.0, 0.0)], [SURE]
+    )
+    assert rested.measured.all()
 
 
 def test_object_that_is_mostly_lost_is_refused():

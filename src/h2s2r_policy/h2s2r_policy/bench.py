@@ -7,14 +7,13 @@ table, writes a flat JSON.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from h2s2r_perception.artefact.figures import publish_figures
 from h2s2r_policy import controller
 from h2s2r_policy.interface import joint_limits, make_runner
 from h2s2r_policy.policy_runner import Measurement
@@ -65,10 +64,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     output = parser.parse_args().output
     figures = {name: value for rows in (1, 128) for name, value in measure(rows).items()}
-    for name, value in figures.items():
-        print(f"{name:<24}{value:8.3f}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({**figures, "machine": platform.processor() or platform.machine()}, indent=2) + "\n")
+    publish_figures(figures, output)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ Everything runs on one core if `OMP_NUM_THREADS=1` is set. Medians and minima of
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from h2s2r_perception.artefact.figures import publish_figures
 from h2s2r_retarget.differential_ik import solve_palm, step_palm
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
@@ -61,11 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     output: Path = parser.parse_args().output
-    figures = measure()
-    for name, value in figures.items():
-        print(f"{name:20s} {value:10.3f}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({**figures, "machine": platform.machine()}, indent=2) + "\n", encoding="utf-8")
+    publish_figures(measure(), output)
 
 
 if __name__ == "__main__":

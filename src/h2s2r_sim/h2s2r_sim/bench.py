@@ -10,9 +10,6 @@ the step does not, so on more cores its share of the wall time grows; `..._all_t
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_perception.artefact.figures import publish_figures
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_sim.engines import Engine, make_engine
 from h2s2r_sim.environment import TICKS, Environment
@@ -98,27 +96,8 @@ def run(output: Path = OUTPUT) -> dict[str, Any]:
     """Measure, print a table, write the JSON."""
     figures: dict[str, Any] = {"environments": QUICK.environments, "policy_steps": STEPS, **measure()}
     figures |= {f"{name}_all_threads": value for name, value in measure(num_threads=0).items()}
-    figures |= {"machine": f"{platform.machine()}, {_cpu()}", "commit": _commit()}
-    width = max(len(name) for name in figures)
-    for name, value in figures.items():
-        print(f"{name:{width}}  {value:.2f}" if isinstance(value, float) else f"{name:{width}}  {value}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    publish_figures(figures, output)
     return figures
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        return f"{len(names)} x {names[0]}"
-    except (OSError, IndexError):
-        return platform.processor()
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
