@@ -39,12 +39,13 @@ lint: setup-dev
 	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
 	$(BIN)/lint-imports
 
-BENCHES := environment policy kinematics
+BENCHES := environment policy kinematics offline
 bench: $(BENCHES:%=bench-%)
 
 bench-environment: MODULE := h2s2r_sim.bench
 bench-policy: MODULE := h2s2r_policy.bench
 bench-kinematics: MODULE := h2s2r_retarget.bench
+bench-offline: MODULE := h2s2r_sim.demonstrator.bench
 bench-hand: MODULE = h2s2r_perception.hand_pose.bench --data $(DATA)
 # Recordings of real hands that are not part of the project: make bench-hand DATA=folder
 DATA ?= ../shared/data
