@@ -19,7 +19,9 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "demo": "demo",
     "demonstrate": "demonstrate",
+    "calibrate": "calibrate",
     "import": "import_recording",
+    "export": "export",
     "perceive": "perceive",
     "retarget": "retarget",
     "train": "train",
