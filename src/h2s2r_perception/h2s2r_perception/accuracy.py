@@ -37,7 +37,7 @@ def compare_with_ground_truth(demonstration_folder: Path, ground_truth_folder: P
     """
     demonstration = Demonstration.load(demonstration_folder)
     path = Path(ground_truth_folder) / GROUND_TRUTH
-    truth = _read(path)
+    truth = read_ground_truth(ground_truth_folder)
     if not np.array_equal(truth["stamp_ns"], demonstration.stamp_ns):
         raise InputError(
             path,
@@ -73,7 +73,13 @@ def _spread(name: str, values: NDArray[np.float64]) -> dict[str, float]:
     return {f"{name}_p50": float(np.median(known)), f"{name}_p95": float(np.percentile(known, 95))}
 
 
-def _read(path: Path) -> dict[str, NDArray]:
+def read_ground_truth(folder: Path) -> dict[str, NDArray]:
+    """The arrays of a ground truth; NaN where it knows nothing.
+
+    Raises:
+        InputError: The file cannot be read, or lacks an array.
+    """
+    path = Path(folder) / GROUND_TRUTH
     needed = ("stamp_ns", "T_world_object", "hand_joints_world", "premanipulation_index")
     try:
         with np.load(path, allow_pickle=False) as stored:

@@ -180,7 +180,7 @@ def ho3d(tmp_path):
 
 
 def hand_joints(index):
-    return np.random.default_rng(index + 50).uniform(-0.1, 0.1, (21, 3)) + [0.0, 0.0, 0.6]
+    return np.random.default_rng(index + 50).uniform(-0.1, 0.1, (21, 3)) + np.array([0.0, 0.0, 0.6])
 
 
 def test_ho3d_is_turned_from_opengl_and_decoded(ho3d, tmp_path):
