@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from h2s2r_perception.hand_pose import HandPoseEstimator
 from h2s2r_perception.object_pose import ObjectPoseEstimator, PoseEstimate
 from h2s2r_perception.path_gaps import FILLED_CONFIDENCE
 from h2s2r_perception.recording import Recording
+from h2s2r_perception.recording.ahead import frames_in_order
 from h2s2r_perception.symmetry import nearest_yaw
 
 FloatArray = NDArray[np.float64]
@@ -105,31 +107,25 @@ class ObjectFollower:
         Raises:
             InputError: The object is not found in the first frame, and `known` is None.
         """
-        count = self._recording.frame_count
+        count, first = self._recording.frame_count, frames[0]
         T_camera_object, confidence = np.tile(np.eye(4), (count, 1, 1)), np.zeros(count)
-        first = frames[0]
-        images = self._images(first)
-        try:
-            registered = self._estimator.register(*images, self._recording.camera_matrix, mask)
-        except InputError:
-            if known is None:
-                raise
-            return ObjectTrack(T_camera_object, confidence, 0.0)
-        T_camera_object[first], confidence[first] = registered.T_camera_object, self._reliability(registered)
-        if known is None or self._agrees(registered, known.T_world_object[first]):
+        with contextlib.closing(frames_in_order(self._recording, frames)) as images:
+            try:
+                registered = self._estimator.register(*next(images), self._recording.camera_matrix, mask)
+            except InputError:
+                if known is None:
+                    raise
+                return ObjectTrack(T_camera_object, confidence, 0.0)
+            if known is not None and not self._agrees(registered, known.T_world_object[first]):
+                return ObjectTrack(T_camera_object, confidence, 0.0)
+            T_camera_object[first], confidence[first] = registered.T_camera_object, _reliability(registered)
             self._note(first, confidence[first], frames.step)
-            for index in frames[1:]:
-                estimate = self._estimator.track(*self._images(index))
-                T_camera_object[index], confidence[index] = estimate.T_camera_object, self._reliability(estimate)
+            for index, (rgb, depth_m) in zip(frames[1:], images, strict=True):
+                estimate = self._estimator.track(rgb, depth_m)
+                T_camera_object[index], confidence[index] = estimate.T_camera_object, _reliability(estimate)
                 self._note(index, confidence[index], frames.step)
-        else:
-            confidence[first] = 0.0
-            self._looked_at += len(frames) - 1
         T_world_object = self._recording.T_world_camera @ T_camera_object
         return ObjectTrack(T_world_object, confidence, float(registered.confidence))
-
-    def _images(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        return self._recording.rgb(index), self._recording.depth_m(index)
 
     def _note(self, index: int, confidence: float, step: int) -> None:
         mask = self._estimator.mask
@@ -149,10 +145,10 @@ class ObjectFollower:
         turn = float(rotation_angle(T[:3, :3], T_world_object[:3, :3]))
         return not registered.lost and shift < _SAME_M and turn < _SAME_RAD
 
-    @staticmethod
-    def _reliability(estimate: PoseEstimate) -> float:
-        reliable = not estimate.lost and estimate.confidence >= _LEAST_CONFIDENCE
-        return float(estimate.confidence) if reliable else 0.0
+
+def _reliability(estimate: PoseEstimate) -> float:
+    reliable = not estimate.lost and estimate.confidence >= _LEAST_CONFIDENCE
+    return float(estimate.confidence) if reliable else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +173,8 @@ def follow_hand(recording: Recording, estimator: HandPoseEstimator, done: Callab
     """
     count = recording.frame_count
     track = HandTrack(np.full((count, 21, 3), np.nan), np.zeros(count), np.zeros(count, dtype=bool))
-    for index in range(count):
-        hand = estimator.estimate(recording.rgb(index), recording.depth_m(index), recording.camera_matrix)
+    for index, (rgb, depth_m) in enumerate(frames_in_order(recording, range(count))):
+        hand = estimator.estimate(rgb, depth_m, recording.camera_matrix)
         if hand is not None:
             track.joints_world[index] = transform_points(recording.T_world_camera, hand.joints_camera)
             track.confidence[index] = hand.confidence

@@ -116,9 +116,7 @@ def test_time_without_frames_is_a_gap_too():
     unplugged[45:] += 5_000_000_000
     with pytest.raises(InputError, match=r"frames 44 to 45.*5\.0 s while it moves"):
         refine_object_path(unplugged, [_path()], [SURE])
-    rested = refine_object_path(
-        unplugged, [_path(0.0, 0.0)], [SURE]
-    )
+    rested = refine_object_path(unplugged, [_path(0.0, 0.0)], [SURE])
     assert rested.measured.all()
 
 
