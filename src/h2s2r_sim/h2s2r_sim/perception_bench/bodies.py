@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
-import open3d
 from numpy.typing import NDArray
 
 from h2s2r_perception.image_points import Crop, crop_around, project
@@ -18,6 +18,22 @@ FloatArray = NDArray[np.float64]
 
 _AMBIENT, _DIFFUSE = 0.50, 0.55
 _NEAREST_M = 0.05
+
+
+def open3d() -> Any:
+    """Open3D, which casts the rays, thins the hand and registers points for the peers.
+
+    Raises:
+        ModuleNotFoundError: It is not installed, or libraries of the system that it needs are not.
+    """
+    try:
+        import open3d as package
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"the perception benchmark needs Open3D ({error}): "
+            "pip install open3d; apt install libgl1 libgomp1 libusb-1.0-0"
+        ) from error
+    return package
 
 
 @dataclass(frozen=True)
@@ -65,52 +81,75 @@ class Body:
         texture: NDArray[np.uint8] | None = None,
     ) -> None:
         self.vertices = np.asarray(vertices, dtype=np.float64)
-        self._corners = _box_corners(self.vertices)
         self._face_rgb = None if face_rgb is None else np.asarray(face_rgb, dtype=np.float32)
         self._face_uv = None if face_uv is None else np.asarray(face_uv, dtype=np.float32)
         self._texture = None if texture is None else np.asarray(texture, dtype=np.float32)
-        self._scene = open3d.t.geometry.RaycastingScene(nthreads=1)
+        o3d = open3d()
+        self._scene = o3d.t.geometry.RaycastingScene(nthreads=1)
         self._scene.add_triangles(
-            open3d.core.Tensor(self.vertices.astype(np.float32)),
-            open3d.core.Tensor(np.ascontiguousarray(faces, dtype=np.uint32)),
+            o3d.core.Tensor(self.vertices.astype(np.float32)),
+            o3d.core.Tensor(np.ascontiguousarray(faces, dtype=np.uint32)),
         )
 
-    def cast(self, T_camera_body: FloatArray, rays: NDArray[np.float32], crop: Crop, lamp: Lamp | None) -> Layer:
-        """See the body at a pose `(4, 4)` [m] along the image's rays `(H, W, 3)`, z = 1.
+    def seen(
+        self,
+        T_camera_body: FloatArray,
+        camera_matrix: FloatArray,
+        rays: NDArray[np.float32],
+        lamp: Lamp | None,
+        stride: int = 1,
+    ) -> Layer | None:
+        """See the body alone at a pose `(4, 4)` [m]; None when it is outside the image or behind the camera.
 
         Args:
             T_camera_body: Pose.
-            rays: Of the whole image.
-            crop: The part of the image that counts.
+            camera_matrix: `(3, 3)` [px].
+            rays: Of the whole image `(H, W, 3)`, z = 1.
             lamp: Without one only the depth is found.
+            stride: Only every so many-th pixel is looked at.
         """
+        place = self._place(T_camera_body, camera_matrix, rays.shape[:2], stride)
+        if place is None:
+            return None
+        crop, inside = place
         R, t = T_camera_body[:3, :3].astype(np.float32), T_camera_body[:3, 3].astype(np.float32)
-        along = crop.of(rays)
-        query = np.empty((*along.shape[:2], 6), dtype=np.float32)
-        query[..., :3] = -t @ R
-        np.matmul(along, R, out=query[..., 3:])
-        hit = self._scene.cast_rays(open3d.core.Tensor(query), nthreads=1)
-        depth_m = hit["t_hit"].numpy()
-        rgb = np.zeros((*depth_m.shape, 3), dtype=np.float32)
-        seen = np.flatnonzero(np.isfinite(depth_m))
-        if lamp is not None and len(seen) > 0:
-            normal = hit["primitive_normals"].numpy().reshape(-1, 3)[seen] @ R.T
-            towards_camera = np.einsum("pk,pk->p", normal, along.reshape(-1, 3)[seen]) < 0.0
-            normal[~towards_camera] *= -1.0
-            face = hit["primitive_ids"].numpy().reshape(-1)[seen]
-            colour = self._colour(face, hit["primitive_uvs"].numpy().reshape(-1, 2)[seen])
-            rgb.reshape(-1, 3)[seen] = lamp.shade(colour, normal)
+        where = np.flatnonzero(inside)
+        along = crop.of(rays).reshape(-1, 3)[where]
+        query = np.empty((len(where), 6), dtype=np.float32)
+        query[:, :3] = -t @ R
+        np.matmul(along, R, out=query[:, 3:])
+        hit = self._scene.cast_rays(open3d().core.Tensor(query), nthreads=1)
+        depth_m = np.full(inside.shape, np.inf, dtype=np.float32)
+        depth_m.reshape(-1)[where] = hit["t_hit"].numpy()
+        rgb = np.zeros((*inside.shape, 3), dtype=np.float32)
+        met = np.flatnonzero(np.isfinite(depth_m.reshape(-1)[where]))
+        if lamp is not None and len(met) > 0:
+            normal = hit["primitive_normals"].numpy()[met] @ R.T
+            normal[np.einsum("pk,pk->p", normal, along[met]) > 0.0] *= -1.0
+            colour = self._colour(hit["primitive_ids"].numpy()[met], hit["primitive_uvs"].numpy()[met])
+            rgb.reshape(-1, 3)[where[met]] = lamp.shade(colour, normal)
         return Layer(crop, depth_m, rgb)
 
-    def crop(self, T_camera_body: FloatArray, camera_matrix: FloatArray, image_shape: tuple[int, int]) -> Crop | None:
-        """The part of the image that holds the body; None when it is outside or behind the camera."""
-        corners = self._corners @ T_camera_body[:3, :3].T + T_camera_body[:3, 3]
-        if corners[:, 2].max() < _NEAREST_M:
+    def _place(
+        self, T_camera_body: FloatArray, camera_matrix: FloatArray, image_shape: tuple[int, ...], stride: int
+    ) -> tuple[Crop, NDArray[np.bool_]] | None:
+        """The part of the image that holds the body, and the pixels `(h, w)` within its convex outline."""
+        height, width = image_shape[:2]
+        points = self.vertices @ T_camera_body[:3, :3].T + T_camera_body[:3, 3]
+        if points[:, 2].max() < _NEAREST_M:
             return None
-        if corners[:, 2].min() < _NEAREST_M:
-            return Crop(0, 0, image_shape[1], image_shape[0], 1)
-        pixels = project(camera_matrix, corners)
-        return crop_around(pixels, image_shape, border_px=2, largest_pixel_count=image_shape[0] * image_shape[1])
+        if points[:, 2].min() < _NEAREST_M:
+            whole = Crop(0, 0, width, height, stride)
+            return whole, np.ones((-(-height // stride), -(-width // stride)), dtype=bool)
+        pixels = project(camera_matrix, points)
+        found = crop_around(pixels, image_shape, border_px=2, largest_pixel_count=height * width)
+        if found is None:
+            return None
+        crop = Crop(found.x0, found.y0, found.x1, found.y1, stride)
+        outline = cv2.convexHull(((pixels - [crop.x0, crop.y0]) / stride).astype(np.float32))
+        mask = np.zeros((-(-(crop.y1 - crop.y0) // stride), -(-(crop.x1 - crop.x0) // stride)), dtype=np.uint8)
+        cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), 1)
+        return crop, cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(bool)
 
     def _colour(self, face: NDArray[np.uint32], uv: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._face_rgb is not None:
@@ -131,8 +170,3 @@ def _bilinear(texture: NDArray[np.float32], uv: NDArray[np.float32]) -> NDArray[
     upper = texture[y0, x0] * (1 - fx) + texture[y0, x0 + 1] * fx
     lower = texture[y0 + 1, x0] * (1 - fx) + texture[y0 + 1, x0 + 1] * fx
     return np.asarray(upper * (1 - fy) + lower * fy)
-
-
-def _box_corners(vertices: FloatArray) -> FloatArray:
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    return np.array([[(low, high)[(k >> axis) & 1][axis] for axis in range(3)] for k in range(8)])

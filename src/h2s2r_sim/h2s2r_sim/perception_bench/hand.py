@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import open3d
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import interpolate_pose, inverse, pose
@@ -14,7 +13,7 @@ from h2s2r_sim.demonstrator.hand_mesh import build_skin
 from h2s2r_sim.demonstrator.hand_model import HandPosture, bone_frames, joint_positions, posture
 from h2s2r_sim.demonstrator.motion import minimum_jerk
 from h2s2r_sim.demonstrator.sleeve import sleeve_mesh
-from h2s2r_sim.perception_bench.bodies import Body
+from h2s2r_sim.perception_bench.bodies import Body, open3d
 
 FloatArray = NDArray[np.float64]
 
@@ -38,15 +37,14 @@ class HandPath:
     posture: HandPosture
     """Batched over the frames."""
 
-    def body(self, frame: int, T_camera_world: FloatArray) -> Body:
-        """Skin and sleeve at one frame, in the camera's frame (a body there needs no turning of rays)."""
+    def bodies(self, frame: int, T_camera_world: FloatArray) -> tuple[tuple[Body, FloatArray], ...]:
+        """Skin and sleeve at one frame, each with its pose in the camera's frame; the skin is bent anew."""
         skin = _thin_skin()
         T = T_camera_world @ self.T_world_hand[frame]
         frames = bone_frames(T, HandPosture(self.posture.flexion[frame], self.posture.abduction[frame]))
         follow = (frames @ skin.inverse_bind)[:, :3].reshape(-1, 12)
         moved = np.einsum("vij,vj->vi", (skin.weights @ follow).reshape(-1, 3, 4), skin.homogeneous)
-        sleeve = skin.sleeve @ T[:3, :3].T + T[:3, 3]
-        return Body(np.concatenate([moved, sleeve]), skin.faces, face_rgb=skin.face_rgb)
+        return (Body(moved, skin.faces, face_rgb=skin.face_rgb), np.eye(4)), (skin.sleeve, T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,20 +119,20 @@ class _ThinSkin:
     homogeneous: FloatArray
     weights: FloatArray
     inverse_bind: FloatArray
-    sleeve: FloatArray
+    sleeve: Body
     faces: NDArray[np.int64]
     face_rgb: FloatArray
 
 
 @cache
 def _thin_skin() -> _ThinSkin:
-    """The skin with a tenth of its faces: a hand is moved, bent and built anew in every frame."""
-    skin = build_skin(_BIND)
-    mesh = open3d.geometry.TriangleMesh(
-        open3d.utility.Vector3dVector(skin.vertices), open3d.utility.Vector3iVector(skin.faces)
+    """The skin with an eighth of its faces, since a hand is built anew in every frame; and the sleeve."""
+    skin, o3d = build_skin(_BIND), open3d()
+    mesh = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(skin.vertices), o3d.utility.Vector3iVector(skin.faces)
     ).simplify_quadric_decimation(_FACES)
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.triangles).astype(np.int64)
-    tree = open3d.geometry.KDTreeFlann(np.ascontiguousarray(skin.vertices.T))
+    tree = o3d.geometry.KDTreeFlann(np.ascontiguousarray(skin.vertices.T))
     nearest = np.array([tree.search_knn_vector_3d(vertex, 1)[1][0] for vertex in vertices])
     sleeve, sleeve_faces = sleeve_mesh()
     shade = skin.shade[nearest][faces].mean(axis=1)[:, None]
@@ -143,7 +141,7 @@ def _thin_skin() -> _ThinSkin:
         np.concatenate([vertices, np.ones((len(vertices), 1))], axis=1),
         skin.weights[nearest],
         inverse(bone_frames(np.eye(4), _BIND)),
-        sleeve,
-        np.concatenate([faces, sleeve_faces + len(vertices)]),
-        np.concatenate([face_rgb, np.broadcast_to(_SLEEVE_RGB, (len(sleeve_faces), 3))]),
+        Body(sleeve, sleeve_faces, face_rgb=np.broadcast_to(_SLEEVE_RGB, (len(sleeve_faces), 3))),
+        faces,
+        face_rgb,
     )

@@ -11,9 +11,8 @@ import trimesh
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import pose, rotation_from_vector
-from h2s2r_perception.image_points import Crop
 from h2s2r_perception.object_model import ObjectModel
-from h2s2r_sim.perception_bench.bodies import Body, Lamp
+from h2s2r_sim.perception_bench.bodies import Body, Lamp, Layer
 from h2s2r_sim.perception_bench.conditions import FRAME_RATE_HZ, HEIGHT_PX, WIDTH_PX, Split
 
 FloatArray = NDArray[np.float64]
@@ -44,17 +43,30 @@ class Walker:
 
 
 def still_image(
-    placed: list[Placed], T_camera_world: FloatArray, rays: NDArray[np.float32], lamp: Lamp
+    placed: list[Placed],
+    T_camera_world: FloatArray,
+    camera_matrix: FloatArray,
+    rays: NDArray[np.float32],
+    lamp: Lamp,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Colour `(H, W, 3)` and depth `(H, W)` [m], infinite for nothing, of what never moves: cast once."""
-    whole = Crop(0, 0, WIDTH_PX, HEIGHT_PX, 1)
-    rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 60.0, dtype=np.float32)
+    rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 60, dtype=np.uint8)
     depth_m = np.full((HEIGHT_PX, WIDTH_PX), np.inf, dtype=np.float32)
     for item in placed:
-        layer = item.body.cast(T_camera_world @ item.T_world_body, rays, whole, lamp)
-        nearer = layer.depth_m < depth_m
-        rgb[nearer], depth_m[nearer] = layer.rgb[nearer], layer.depth_m[nearer]
-    return np.clip(rgb, 0, 255).astype(np.uint8), depth_m
+        layer = item.body.seen(T_camera_world @ item.T_world_body, camera_matrix, rays, lamp)
+        if layer is not None:
+            put(layer, rgb, depth_m)
+    return rgb, depth_m
+
+
+def put(layer: Layer, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Paint a layer over an image where it is nearer; return where, over the layer's crop."""
+    crop = layer.crop
+    behind = depth_m[crop.y0 : crop.y1, crop.x0 : crop.x1]
+    nearer = layer.depth_m < behind
+    behind[nearer] = layer.depth_m[nearer]
+    rgb[crop.y0 : crop.y1, crop.x0 : crop.x1][nearer] = np.clip(layer.rgb[nearer], 0, 255).astype(np.uint8)
+    return np.asarray(nearer)
 
 
 def draw_room(random: np.random.Generator, split: Split, towards_camera_rad: float) -> list[Placed]:
@@ -75,16 +87,21 @@ def draw_room(random: np.random.Generator, split: Split, towards_camera_rad: flo
         away = random.uniform(_NEAREST_THING_M, _FARTHEST_THING_M)
         mesh = _thing(random)
         body = _painted(mesh, _pattern(random, split, saturation=(0.3, 0.95)))
-        place = _at(away * np.cos(bearing), away * np.sin(bearing), -float(mesh.bounds[0, 2]))
-        placed.append(Placed(body, place @ _turned(random.uniform(0, 2 * np.pi))))
+        T = _at(away * np.cos(bearing), away * np.sin(bearing), -float(mesh.bounds[0, 2]))
+        placed.append(Placed(body, T @ _turned(random.uniform(0, 2 * np.pi))))
     return placed
 
 
 def draw_walker(random: np.random.Generator, split: Split, towards_camera_rad: float, frames: int) -> Walker:
     """Somebody at the far rim of the table who goes to and fro at 0.3 to 0.9 m/s; seen from the waist up."""
-    torso = trimesh.creation.icosphere(radius=1.0).apply_scale([0.13, random.uniform(0.17, 0.25), 0.45])
-    head = trimesh.creation.icosphere(radius=0.11).apply_translation([0.0, 0.0, 0.56])
-    shape = trimesh.util.concatenate([torso, head])
+    torso, head = trimesh.creation.icosphere(radius=1.0), trimesh.creation.icosphere(radius=0.11)
+    torso.apply_scale([0.13, random.uniform(0.17, 0.25), 0.45])
+    head.apply_translation([0.0, 0.0, 0.56])
+    shape = trimesh.Trimesh(
+        np.concatenate([torso.vertices, head.vertices]),
+        np.concatenate([torso.faces, head.faces + len(torso.vertices)]),
+        process=False,
+    )
     body = _painted(shape, _pattern(random, split, saturation=(0.4, 1.0)))
     time_s = np.arange(frames) / FRAME_RATE_HZ
     speed, phase = random.uniform(0.3, 0.9), random.uniform(0.0, 2 * np.pi)
@@ -135,16 +152,15 @@ def _pattern(random: np.random.Generator, split: Split, saturation: tuple[float,
     kind = split.patterns[random.integers(len(split.patterns))]
     x, y = np.meshgrid(np.arange(_TEXTURE_PX), np.arange(_TEXTURE_PX))
     count = random.integers(3, 14)
+    share: NDArray[np.bool_] = np.zeros(x.shape, dtype=bool)
     if kind == "stripes":
-        share = (x * count // _TEXTURE_PX) % 2
+        share = (x * count // _TEXTURE_PX) % 2 > 0
     elif kind == "checks":
-        share = (x * count // _TEXTURE_PX + y * count // _TEXTURE_PX) % 2
+        share = (x * count // _TEXTURE_PX + y * count // _TEXTURE_PX) % 2 > 0
     elif kind == "blobs":
         field = cv2.GaussianBlur(random.standard_normal((_TEXTURE_PX, _TEXTURE_PX)), (0, 0), _TEXTURE_PX / count / 3)
-        share = field > 0
-    else:
-        share = np.zeros_like(x)
-    image = np.where(np.asarray(share, dtype=bool)[..., None], two, one)
+        share = np.asarray(field > 0)
+    image = np.where(share[..., None], two, one)
     grain = cv2.GaussianBlur(random.standard_normal((_TEXTURE_PX, _TEXTURE_PX)), (0, 0), 2.0)[..., None]
     return np.asarray(np.clip(image + 25.0 * grain, 0, 255), dtype=np.uint8)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ from h2s2r_perception.geometry import inverse
 from h2s2r_perception.image_points import Crop
 from h2s2r_perception.object_model import load_object_model
 from h2s2r_sim.objects.tableware import SHELF, ShelfObject
-from h2s2r_sim.perception_bench.bodies import Body, Lamp, Layer
+from h2s2r_sim.perception_bench.bodies import Body, Lamp
 from h2s2r_sim.perception_bench.conditions import (
     CONDITIONS,
     FRAME_RATE_HZ,
@@ -26,7 +27,7 @@ from h2s2r_sim.perception_bench.conditions import (
     Split,
     random_for,
 )
-from h2s2r_sim.perception_bench.scenery import Walker, draw_room, draw_walker, softened, still_image
+from h2s2r_sim.perception_bench.scenery import draw_room, draw_walker, put, softened, still_image
 from h2s2r_sim.perception_bench.staging import Staging, draw_staging
 from h2s2r_sim.rendering.sensor import RgbdSensor
 
@@ -34,6 +35,7 @@ FloatArray = NDArray[np.float64]
 
 MESHES = Path("build/bench/objects")
 _DRAWS = 400
+_GRAIN_PX = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +164,12 @@ def _filmed(
     placed = draw_room(random, half, azimuth_rad)
     if staging.look_alike is not None:
         placed.append(staging.look_alike)
-    still_rgb, still_depth_m = still_image(placed, T_camera_world, rays, lamp)
+    still_rgb, still_depth_m = still_image(placed, T_camera_world, camera.camera_matrix, rays, lamp)
     frames = len(path.T_world_object)
     walker = draw_walker(random, half, azimuth_rad, frames) if CONDITIONS[condition].moving_background else None
     noise = index % len(NOISE_LEVELS)
     sensor = RgbdSensor(camera, NOISE_LEVELS[noise], seed=int(random.integers(2**31)))
+    grain = _draw_grain(random, NOISE_LEVELS[noise].colour_noise_levels)
     T_camera_object = T_camera_world @ path.T_world_object
     rgb = np.empty((frames, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
     depth_mm = np.empty((frames, HEIGHT_PX, WIDTH_PX), dtype=np.uint16)
@@ -174,15 +177,21 @@ def _filmed(
     mask = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
     for frame in range(frames):
         picture, depth_m = still_rgb.copy(), still_depth_m.copy()
-        for layer in _moving_layers(staging, walker, frame, T_camera_world, rays, lamp):
-            _put(layer, picture, depth_m)
-        own = _layer(body, T_camera_object[frame], camera.camera_matrix, rays, lamp)
-        assert own is not None
-        in_view = _put(own, picture, depth_m)
+        moving = list(staging.hand.bodies(frame, T_camera_world))
+        if walker is not None:
+            moving.append((walker.body, T_camera_world @ walker.T_world_body[frame]))
+        for other, T in moving:
+            layer = other.seen(T, camera.camera_matrix, rays, lamp)
+            if layer is not None:
+                put(layer, picture, depth_m)
+        own = body.seen(T_camera_object[frame], camera.camera_matrix, rays, lamp)
+        assert own is not None  # fair draws keep the object inside the image
+        in_view = put(own, picture, depth_m)
         visible[frame] = in_view.sum() / np.isfinite(own.depth_m).sum()
         if frame == 0:
             mask[own.crop.y0 : own.crop.y1, own.crop.x0 : own.crop.x1] = in_view
-        rgb[frame] = sensor.colour(picture)
+        noise_x, noise_y = random.integers(_GRAIN_PX, size=2)
+        cv2.add(picture, grain[noise_y:, noise_x:][:HEIGHT_PX, :WIDTH_PX], dst=rgb[frame], dtype=cv2.CV_8U)
         depth_mm[frame] = sensor.depth(np.where(np.isfinite(depth_m), depth_m, 0.0).astype(np.float32))
     stamp_ns = np.rint(np.arange(frames) / FRAME_RATE_HZ * 1e9).astype(np.int64)
     return TrackedSequence(
@@ -191,44 +200,16 @@ def _filmed(
     )  # fmt: skip
 
 
-def _moving_layers(
-    staging: Staging,
-    walker: Walker | None,
-    frame: int,
-    T_camera_world: FloatArray,
-    rays: NDArray[np.float32],
-    lamp: Lamp,
-) -> Iterator[Layer]:
-    """Everything else that moves."""
-    K = staging.camera.camera_matrix
-    others = [(staging.hand.body(frame, T_camera_world), np.eye(4))]
-    if walker is not None:
-        others.append((walker.body, T_camera_world @ walker.T_world_body[frame]))
-    for body, T in others:
-        layer = _layer(body, T, K, rays, lamp)
-        if layer is not None:
-            yield layer
-
-
-def _layer(body: Body, T: FloatArray, camera_matrix: FloatArray, rays: NDArray[np.float32], lamp: Lamp) -> Layer | None:
-    crop = body.crop(T, camera_matrix, (HEIGHT_PX, WIDTH_PX))
-    return None if crop is None else body.cast(T, rays, crop, lamp)
-
-
-def _put(layer: Layer, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Paint a layer over an image where it is nearer; return where, over the layer's crop."""
-    crop = layer.crop
-    behind = depth_m[crop.y0 : crop.y1, crop.x0 : crop.x1]
-    nearer = layer.depth_m < behind
-    behind[nearer] = layer.depth_m[nearer]
-    rgb[crop.y0 : crop.y1, crop.x0 : crop.x1][nearer] = np.clip(layer.rgb[nearer], 0, 255).astype(np.uint8)
-    return np.asarray(nearer)
-
-
 def _draw_intrinsics(random: np.random.Generator, half: Split) -> FloatArray:
     focal = random.uniform(*half.focal_px)
     centre = np.array([(WIDTH_PX - 1) / 2, (HEIGHT_PX - 1) / 2]) + random.uniform(-8.0, 8.0, 2)
     return np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]])
+
+
+def _draw_grain(random: np.random.Generator, levels: float) -> NDArray[np.int16]:
+    """Noise of the colour camera, drawn once and shifted from frame to frame: that is five times as fast."""
+    shape = (HEIGHT_PX + _GRAIN_PX, WIDTH_PX + _GRAIN_PX, 3)
+    return np.rint(random.standard_normal(shape, dtype=np.float32) * levels).astype(np.int16)
 
 
 def _draw_lamp(random: np.random.Generator, half: Split, T_camera_world: FloatArray) -> Lamp:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import inverse, pose
-from h2s2r_perception.image_points import Crop, project
+from h2s2r_perception.image_points import project
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_sim.demonstrator.hand_model import HandPosture, posture
 from h2s2r_sim.objects.tableware import ShelfObject
@@ -220,17 +220,21 @@ def _is_fair(staging: Staging, body: Body, rays: NDArray[np.float32]) -> bool:
 
 def _visible(staging: Staging, frame: int, body: Body, rays: NDArray[np.float32]) -> tuple[float, int]:
     """Share of the silhouette in view, and the silhouette's pixels, at the reduced resolution."""
-    camera_world = inverse(staging.camera.T_world_camera)
-    T = camera_world @ staging.path.T_world_object[frame]
-    whole = body.crop(T, staging.camera.camera_matrix, (HEIGHT_PX, WIDTH_PX))
-    if whole is None:
+    T_camera_world, K = inverse(staging.camera.T_world_camera), staging.camera.camera_matrix
+    own = body.seen(T_camera_world @ staging.path.T_world_object[frame], K, rays, None, _CHECK_STRIDE)
+    if own is None:
         return 0.0, 0
-    crop = Crop(whole.x0, whole.y0, whole.x1, whole.y1, _CHECK_STRIDE)
-    own = body.cast(T, rays, crop, None).depth_m
-    before = staging.hand.body(frame, camera_world).cast(np.eye(4), rays, crop, None).depth_m
+    silhouette = np.isfinite(own.depth_m)
+    in_view = silhouette.copy()
+    others = list(staging.hand.bodies(frame, T_camera_world))
     if staging.look_alike is not None:
-        other = staging.look_alike
-        before = np.minimum(before, other.body.cast(camera_world @ other.T_world_body, rays, crop, None).depth_m)
-    silhouette = np.isfinite(own)
+        others.append((staging.look_alike.body, T_camera_world @ staging.look_alike.T_world_body))
+    for other, T in others:
+        before = other.seen(T, K, rays, None)
+        if before is not None:
+            depth_m = np.full(rays.shape[:2], np.inf, dtype=np.float32)
+            crop = before.crop
+            depth_m[crop.y0 : crop.y1, crop.x0 : crop.x1] = before.depth_m
+            in_view &= own.depth_m < own.crop.of(depth_m)
     pixels = int(silhouette.sum())
-    return float((silhouette & (own < before)).sum()) / max(pixels, 1), pixels
+    return float(in_view.sum()) / max(pixels, 1), pixels
