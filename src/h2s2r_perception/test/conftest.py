@@ -165,3 +165,64 @@ def camera_matrix():
 def table_plane():
     """The table in the camera's frame."""
     return T_WORLD_CAMERA.T @ np.array([0.0, 0.0, 1.0, -TABLE_HEIGHT_M])
+
+
+@pytest.fixture
+def realsense_file(tmp_path):
+    """`realsense_file(images)` records a RealSense that does not exist, by librealsense's own recorder.
+
+    `images` are `(number, stamp_ms, rgb, depth_mm)`; the file plays back through the code that drives a camera.
+    """
+    rs = pytest.importorskip("pyrealsense2", reason="needs librealsense: pip install pyrealsense2")
+
+    def lens(coefficients):
+        made = rs.intrinsics()
+        made.width, made.height, made.ppx, made.ppy, made.fx, made.fy = (
+            WIDTH,
+            HEIGHT,
+            K[0, 2],
+            K[1, 2],
+            K[0, 0],
+            K[1, 1],
+        )
+        made.model, made.coeffs = rs.distortion.brown_conrady, list(coefficients)
+        return made
+
+    def stream(kind, uid, bytes_per_pixel, form, coefficients):
+        made = rs.video_stream()
+        made.type, made.uid, made.bpp, made.fmt, made.fps = kind, uid, bytes_per_pixel, form, 30
+        made.width, made.height, made.intrinsics = WIDTH, HEIGHT, lens(coefficients)
+        return made
+
+    def record(images, name="camera.db3", distortion=(0.0,) * 5, domain=rs.timestamp_domain.system_time):
+        device = rs.software_device()
+        device.register_info(rs.camera_info.name, "Software RealSense")
+        device.register_info(rs.camera_info.serial_number, "007")
+        stereo, colour = device.add_sensor("Stereo Module"), device.add_sensor("RGB Camera")
+        stereo.add_read_only_option(rs.option.depth_units, 0.001)
+        depth_stream = stream(rs.stream.depth, 0, 2, rs.format.z16, (0.0,) * 5)
+        depth_profile = stereo.add_video_stream(depth_stream).as_video_stream_profile()
+        colour_stream = stream(rs.stream.color, 1, 3, rs.format.rgb8, distortion)
+        colour_profile = colour.add_video_stream(colour_stream).as_video_stream_profile()
+        same_place = rs.extrinsics()
+        same_place.rotation, same_place.translation = [1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0], [0.0, 0, 0]
+        depth_profile.register_extrinsics_to(colour_profile, same_place)
+        recorder = rs.recorder(str(tmp_path / name), device)
+        queue, sensors, kept = rs.frame_queue(8), recorder.query_sensors(), []
+        for sensor, profile in zip(sensors, (depth_profile, colour_profile), strict=True):
+            sensor.open(profile)
+            sensor.start(queue)
+        for number, stamp_ms, rgb, depth_mm in images:
+            for sensor, profile, pixels in ((stereo, depth_profile, depth_mm), (colour, colour_profile, rgb)):
+                frame = rs.software_video_frame()
+                kept.append(np.ascontiguousarray(pixels))  # librealsense reads them later
+                frame.pixels, frame.bpp = kept[-1], pixels.itemsize * pixels[0, 0].size
+                frame.stride, frame.frame_number, frame.timestamp = frame.bpp * WIDTH, number, stamp_ms
+                frame.domain, frame.profile, frame.depth_units = domain, profile, 0.001
+                sensor.on_video_frame(frame)
+        for sensor in sensors:
+            sensor.stop()
+            sensor.close()
+        return tmp_path / name
+
+    return record

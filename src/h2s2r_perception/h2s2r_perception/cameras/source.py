@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Tell = Callable[[str], None]
+"""Told in one line what happens to a camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,22 @@ class CameraFrame:
     """`(H, W, 3)`, red first."""
     depth_m: NDArray[np.float32]
     """`(H, W)` [m], aligned to colour, 0 = invalid."""
+
+    @property
+    def depth_mm(self) -> NDArray[np.uint16]:
+        """Depth `(H, W)` in whole millimetres, 0 = invalid; what messages and Recordings hold."""
+        return np.rint(np.minimum(self.depth_m * np.float32(1000.0), 65535.0)).astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class CameraHealth:
+    """What happened to a camera since it was opened."""
+
+    connected: bool = True
+    """False while a camera that was pulled out is waited for."""
+    dropped_frames: int = 0
+    """Frames that the camera made and nobody got; a gap while it was pulled out is not among them."""
+    reconnects: int = 0
 
 
 class CameraSource(Protocol):
@@ -43,8 +61,16 @@ class CameraSource(Protocol):
         """Intrinsics `(3, 3)` [px] of colour and aligned depth."""
         ...
 
+    @property
+    def health(self) -> CameraHealth:
+        """Counts so far; may be read from another thread."""
+        ...
+
     def frames(self) -> Iterator[CameraFrame]:
-        """Frames in order of time, until the camera ends or the caller stops."""
+        """Frames in order of time, until the camera ends, is closed (from any thread) or the caller stops.
+
+        A frame that was not measured is never made up: where frames are missing, the stamps jump.
+        """
         ...
 
     def __enter__(self) -> CameraSource: ...
