@@ -62,9 +62,9 @@ def add_scene(spec: mujoco.MjSpec, task: Task) -> None:
 def add_object(spec: mujoco.MjSpec, task: Task, *, free: bool = True) -> Any:
     """Add the task's object as the body `object`.
 
-    It has a textured mesh that is only seen (geom `object_visual`), one collision geom
-    (`object_collision`: the mesh's bounding box or its convex hull, by `task.object.collision`), and
-    the mass of the task with the inertia of a solid box of the mesh's size.
+    It has a textured mesh that is only seen (geom `object_visual`), collision geoms (`object_collision`:
+    the mesh's bounding box or its convex hull, by `task.object.collision`; convex parts are numbered from
+    `object_collision_1` on), and the mass of the task with its inertia, or that of a solid box of the mesh's size.
 
     Args:
         spec: The model being built.
@@ -94,26 +94,31 @@ def add_object(spec: mujoco.MjSpec, task: Task, *, free: bool = True) -> Any:
         mass=0.0,
     )
     visual.material = _object_material(spec, task.object.mesh)
-    shape: dict[str, Any] = {
-        "type": mujoco.mjtGeom.mjGEOM_BOX,
-        "size": half.tolist(),
-        "pos": ((low + high) / 2).tolist(),
-    }
+    shapes: list[dict[str, Any]] = [
+        {"type": mujoco.mjtGeom.mjGEOM_BOX, "size": half.tolist(), "pos": ((low + high) / 2).tolist()}
+    ]
     if task.object.collision == "hull":
-        shape = {"type": mujoco.mjtGeom.mjGEOM_MESH, "meshname": mesh_name}
-    body.add_geom(
-        name=OBJECT_COLLISION,
-        friction=[task.object.friction, _TORSIONAL_FRICTION_M, _ROLLING_FRICTION_M],
-        condim=4,
-        mass=0.0,
-        group=COLLISION_GROUP,
-        rgba=[0.2, 0.8, 0.3, 0.4],
-        **shape,
-    )
+        shapes = [{"type": mujoco.mjtGeom.mjGEOM_MESH, "meshname": mesh_name}]
+    elif task.object.parts is not None:
+        names = _add_parts(spec, task.object.parts)
+        shapes = [{"type": mujoco.mjtGeom.mjGEOM_MESH, "meshname": name} for name in names]
+    for index, shape in enumerate(shapes):
+        body.add_geom(
+            name=f"{OBJECT_COLLISION}_{index}" if index else OBJECT_COLLISION,
+            friction=[task.object.friction, _TORSIONAL_FRICTION_M, _ROLLING_FRICTION_M],
+            condim=4,
+            mass=0.0,
+            group=COLLISION_GROUP,
+            rgba=[0.2, 0.8, 0.3, 0.4],
+            **shape,
+        )
     body.explicitinertial = True
     body.mass = task.object.mass_kg
     body.ipos = [0.0, 0.0, 0.0]
-    body.inertia = box_inertia(task.object.mass_kg, half).tolist()
+    if task.object.inertia_kg_m2 is None:
+        body.inertia = box_inertia(task.object.mass_kg, half).tolist()
+    else:
+        body.fullinertia = list(task.object.inertia_kg_m2)
     return body
 
 
@@ -160,6 +165,25 @@ def _add_mesh(spec: mujoco.MjSpec, mesh: Path) -> str:
     # The inertia is explicit, so a mesh too thin for MuJoCo's volume integral must not stop the build.
     spec.add_mesh(name=OBJECT_BODY, file=str(mesh), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
     return OBJECT_BODY
+
+
+def _add_parts(spec: mujoco.MjSpec, folder: Path) -> list[str]:
+    """The convex parts in a folder as meshes; their names.
+
+    Raises:
+        InputError: The folder holds none, or one that is no OBJ of plausible size.
+    """
+    files = sorted(folder.glob("*.obj"))
+    if not files:
+        raise InputError(
+            folder, "parts", found="no OBJ", expected="one for each convex part", remedy="make them: h2s2r twin object"
+        )
+    for index, file in enumerate(files):
+        read_obj_vertices(file)
+        spec.add_mesh(
+            name=f"{OBJECT_BODY}_part_{index}", file=str(file), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX
+        )
+    return [f"{OBJECT_BODY}_part_{index}" for index in range(len(files))]
 
 
 def _object_material(spec: mujoco.MjSpec, mesh: Path) -> str:

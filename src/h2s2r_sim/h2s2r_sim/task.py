@@ -24,7 +24,11 @@ class ObjectSpec:
     symmetry: str = "none"
     """`none`, or `yaw` when any turn about the object's z axis looks the same."""
     collision: str = "box"
-    """`box` (the mesh's bounding box) or `hull` (its convex hull)."""
+    """`box` (the mesh's bounding box), `hull` (its convex hull) or `parts` (convex parts, one OBJ each)."""
+    parts: Path | None = None
+    """Folder of the convex parts, in the mesh's frame; `h2s2r twin object` makes it."""
+    inertia_kg_m2: tuple[float, float, float, float, float, float] | None = None
+    """Ixx, Iyy, Izz, Ixy, Ixz, Iyz about the mesh's origin; a solid box of the mesh's size if absent."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,10 @@ class Task:
         """Refuse values that no task can mean."""
         if self.object.symmetry not in {"none", "yaw"}:
             self._refuse("object.symmetry", self.object.symmetry, "none or yaw")
-        if self.object.collision not in {"box", "hull"}:
-            self._refuse("object.collision", self.object.collision, "box or hull")
+        if self.object.collision not in {"box", "hull", "parts"}:
+            self._refuse("object.collision", self.object.collision, "box, hull or parts")
+        if (self.object.parts is None) == (self.object.collision == "parts"):
+            self._refuse("object.parts", str(self.object.parts), "a folder when collision is parts, else nothing")
         if not self.object.mass_kg > 0.0:
             self._refuse("object.mass_kg", str(self.object.mass_kg), "a positive mass")
 
@@ -113,5 +119,6 @@ def load_task(name_or_path: str | Path) -> Task:
                 str(name_or_path), "task", found="an unknown name", expected=f"one of {known}", remedy="or give a .yaml"
             )
     task = load_configuration(Task, path)
-    mesh = task.object.mesh if task.object.mesh.is_absolute() else (path.parent / task.object.mesh).resolve()
-    return dataclasses.replace(task, object=dataclasses.replace(task.object, mesh=mesh))
+    mesh = (path.parent / task.object.mesh).resolve()
+    parts = None if task.object.parts is None else (path.parent / task.object.parts).resolve()
+    return dataclasses.replace(task, object=dataclasses.replace(task.object, mesh=mesh, parts=parts))

@@ -130,13 +130,13 @@ class _ContactWatch:
     def __init__(self, model: mujoco.MjModel) -> None:
         names = [model.geom(geom).name for geom in range(model.ngeom)]
         self._partner = ["hand" if name.startswith(FLESH_PREFIX) else name for name in names]
-        self._object = names.index(OBJECT_COLLISION)
+        self._object = {geom for geom, name in enumerate(names) if name.startswith(OBJECT_COLLISION)}
         self.deepest_m: dict[str, float] = {}
 
     def note(self, data: mujoco.MjData) -> None:
         for geoms, distance in zip(data.contact.geom.tolist(), data.contact.dist.tolist(), strict=True):
-            if self._object in geoms:
-                partner = self._partner[geoms[1] if geoms[0] == self._object else geoms[0]]
+            if self._object.intersection(geoms):
+                partner = self._partner[geoms[1] if geoms[0] in self._object else geoms[0]]
                 self.deepest_m[partner] = max(self.deepest_m.get(partner, 0.0), -distance)
 
     def check(self, task_name: str, limit_m: float) -> None:
