@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
+from h2s2r_perception.segmentation.likeness import BIN, colour_histogram, histogram_overlap
 
 _ABOVE_TABLE_M = 0.008
 _CONTINUOUS_M = 0.012
 _SMALLEST_PX = 60
 _LARGEST_SHARE = 1.3
 """A part wider than this many object diameters is something else."""
-_BIN = 8
-"""Width of a histogram's bin in Lab levels."""
 _SMALLEST_LIKENESS, _SMALLEST_DENSITY = 0.3, 0.002
 _RARER = 0.25
 """A colour this much rarer on the model than in the workspace is somebody else's."""
@@ -83,21 +82,14 @@ def _own_colours(rgb: NDArray[np.uint8], inside: NDArray[np.bool_], model: Objec
     """
     if model.colours is None or not inside.any():
         return np.ones(rgb.shape[:2], dtype=bool)
-    on_model, here = _histogram(model.colours), _histogram(rgb[inside])
+    on_model, here = colour_histogram(model.colours), colour_histogram(rgb[inside])
     own = ((on_model > _SMALLEST_DENSITY) & (on_model > _RARER * here)).astype(np.uint8)
     lab = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2LAB)
-    return np.asarray(own.astype(bool)[lab[..., 1] // _BIN, lab[..., 2] // _BIN])
+    return np.asarray(own.astype(bool)[lab[..., 1] // BIN, lab[..., 2] // BIN])
 
 
 def _likeness(rgb: NDArray[np.uint8], model: ObjectModel) -> float:
-    """Bhattacharyya coefficient in [0, 1] of the a-b histograms of pixels `(P, 3)` and model; 1 if it has none."""
+    """How alike the colours of pixels `(P, 3)` and model are, in [0, 1]; 1 if it has none."""
     if model.colours is None:
         return 1.0
-    return float(np.sqrt(_histogram(rgb) * _histogram(model.colours)).sum())
-
-
-def _histogram(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    lab = cv2.cvtColor(np.ascontiguousarray(rgb[None]), cv2.COLOR_RGB2LAB)
-    counts = cv2.calcHist([lab], [1, 2], None, [256 // _BIN, 256 // _BIN], [0, 256, 0, 256])
-    smooth = cv2.GaussianBlur(counts, (3, 3), 0).astype(np.float64)
-    return np.asarray(smooth / max(smooth.sum(), 1e-9))
+    return histogram_overlap(colour_histogram(rgb), colour_histogram(model.colours))
