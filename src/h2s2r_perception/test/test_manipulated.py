@@ -16,8 +16,8 @@ from h2s2r_perception.segmentation import propose_manipulated_object
 from h2s2r_perception.segmentation.stays import deepest, moving_pixels
 from h2s2r_perception.segmentation.timelapse import read_timelapse
 
-WIDTH, HEIGHT = 320, 240
-K = np.array([[300.0, 0.0, 160.0], [0.0, 300.0, 120.0], [0.0, 0.0, 1.0]])
+WIDTH, HEIGHT = 240, 180
+K = np.array([[225.0, 0.0, 120.0], [0.0, 225.0, 90.0], [0.0, 0.0, 1.0]])
 TABLE, HAND, NOTHING = 90, 91, 92
 RATE_HZ, FRAMES = 5.0, 26
 ARRIVES, LEAVES, GONE = 9, 18, 22
