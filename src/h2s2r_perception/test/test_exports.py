@@ -114,14 +114,13 @@ def test_a_round_trip_through_librealsense_keeps_pixels_and_microseconds(source,
     assert recognise(tmp_path / "take.db3")[0].name == "realsense"
     options = ImportOptions(T_world_camera=T_WORLD_CAMERA)
     recording = import_recording(tmp_path / "take.db3", tmp_path / "recording", options=options).recording
-    assert recording.frame_count >= FRAMES - 6  # librealsense's playback starts before it is listened to
+    assert recording.frame_count >= FRAMES - 1  # the last may still be on its way when the recorder stops
     np.testing.assert_allclose(recording.camera_matrix, K, rtol=1e-6)
     for index in range(recording.frame_count):
         frame = int(np.argmin(np.abs(source.recording.stamp_ns - recording.stamp_ns[index])))
         assert abs(source.recording.stamp_ns[frame] - recording.stamp_ns[index]) < 2000
         np.testing.assert_array_equal(recording.rgb(index), source.recording.rgb(frame))
-        # librealsense aligns what is aligned already, and rounds: some pixels become their neighbour's.
-        assert (recording.depth_m(index) == source.recording.depth_m(frame)).mean() > 0.9
+        np.testing.assert_array_equal(recording.depth_m(index), source.recording.depth_m(frame))
 
 
 def test_bop_holds_the_truth_in_millimetres_row_by_row(source, tmp_path):

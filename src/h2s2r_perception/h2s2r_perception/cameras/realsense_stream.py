@@ -133,7 +133,7 @@ class RealSenseStream:
         self.image_size = (int(lens.width), int(lens.height))
         self.camera_matrix: FloatArray = np.array([[lens.fx, 0.0, lens.ppx], [0.0, lens.fy, lens.ppy], [0.0, 0.0, 1.0]])
         self.rate_hz = float(colour.fps())
-        self._align = rs.align(rs.stream.color)
+        self._align = None if _same_view(rs, profile, colour) else rs.align(rs.stream.color)
         self._filters = _depth_filters(rs, configuration)
 
     def _held_playback(self, config: Any) -> Any:
@@ -193,7 +193,9 @@ class RealSenseStream:
             return None
         for process in self._filters:
             frames = process(frames).as_frameset()
-        depth = self._align.process(frames).get_depth_frame()
+        if self._align is not None:
+            frames = self._align.process(frames)
+        depth = frames.get_depth_frame()
         rgb = _rgb(self._rs, colour)
         depth_m = np.asanyarray(depth.get_data()).astype(np.float32) * np.float32(depth.get_units())
         self._last_colour = colour
@@ -227,6 +229,19 @@ class RealSenseStream:
             self._pipeline.stop()
         except RuntimeError:
             return
+
+
+def _same_view(rs: Any, profile: Any, colour: Any) -> bool:
+    """Whether depth is already as colour sees it, as in a file made of a Recording.
+
+    To align it again would round some of its pixels to their neighbours.
+    """
+    depth = profile.get_stream(rs.stream.depth).as_video_stream_profile()
+    lenses = [stream.get_intrinsics() for stream in (depth, colour)]
+    parts = [(lens.width, lens.height, lens.fx, lens.fy, lens.ppx, lens.ppy) for lens in lenses]
+    between = depth.get_extrinsics_to(colour)
+    still = np.allclose(between.rotation, np.eye(3).reshape(-1), atol=1e-9) and not any(between.translation)
+    return bool(still and parts[0] == parts[1])
 
 
 def _ask_for_streams(rs: Any, config: Any, configuration: RealSenseConfiguration) -> None:

@@ -50,10 +50,7 @@ def write(source: ExportSource, output: Path, options: ExportOptions) -> tuple[s
         raise InputError(
             output, "recording", found=str(error), expected="streams librealsense records", remedy="use another layout"
         ) from error
-    return (
-        "the camera's pose is not in this format: give it again with --camera-pose",
-        "librealsense's playback may skip the first few frames",
-    )
+    return ("the camera's pose is not in this format: give it again with --camera-pose",)
 
 
 LAYOUT = ExportLayout("realsense", "a .db3 as librealsense records it", write, suffix=".db3")
