@@ -29,17 +29,33 @@ class HandLandmarks:
 
 
 @dataclass(frozen=True, eq=False)
+class Measured:
+    """What depth says about the landmarks of one image."""
+
+    joint_depth: NDArray[np.float64]
+    """`(21,)` depth of each joint's centre [m], NaN where unknown."""
+    hidden: NDArray[np.bool_]
+    """`(21,)` joints that lie behind another finger or an object, whose depth that is."""
+    rigid: NDArray[np.float64]
+    """`(21, 3)` the detected shape as one rigid body, camera frame [m]."""
+
+
+@dataclass(frozen=True, eq=False)
 class HandEstimate:
     """A hand in the camera frame."""
 
     joints_camera: NDArray[np.float64]
     """`(21, 3)` joint centres [m]."""
     confidence: float
-    """In (0, 1]."""
+    """In (0, 1]: the chance that the joints are less than 2 cm off on average, for the estimators calibrated so."""
     pixels: NDArray[np.float64]
     """`(21, 2)` the landmarks that it was lifted from [px]."""
     right: bool = True
     """Whether it looks like a right hand."""
+    measured: Measured | None = None
+    """What it was fitted to, for those who fit again when the whole recording is known; None where not kept."""
+    seen: NDArray[np.bool_] | None = None
+    """`(21,)` joints that agree with their own measured depth; None where that is not known."""
 
 
 class HandPoseEstimator(Protocol):

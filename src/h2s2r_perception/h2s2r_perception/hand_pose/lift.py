@@ -1,48 +1,40 @@
 """Lift 2-D hand landmarks to metres with the depth image.
 
-A landmark detector knows where joints are in the image and roughly what shape the hand has, but not
-how far away it is; its idea of orientation and size is poor, above all for a hand seen edge on. So
+1. The detected shape is moved as one rigid, scaled body to fit landmarks and depths (`rigid_fit`).
+2. Joints that lie behind another finger, or under something of another colour, are found.
+3. Every joint is moved until landmarks, depths, the lengths of this person's bones and the shape agree
+   (`joint_fit`).
+4. How far they agree says how far the result can be trusted (`confidence`).
 
-1. its shape is moved as one rigid, scaled body (rotation w, translation t, scale e^l) to minimise
-
-       sum_j |project(p_j) - pixel_j|^2 / sigma_px^2 + sum_j log(1 + (z_j - skin_j - depth_j)^2 / sigma_z^2)
-       + l^2 / sigma_l^2,      p_j = e^l R(w) shape_j + t;
-
-2. joints that lie behind another finger are found;
-3. every joint is moved along its ray until measured depths and the lengths of bones agree (`skeleton`).
-
-The logarithm (Cauchy's) lets joints behind a finger, an object or in front of the background count
-little. Depth sees the skin; joints lie a known thickness behind it.
+Depth sees the skin; joints lie a known thickness behind it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
-from h2s2r_perception.geometry import rotation_from_vector
-from h2s2r_perception.hand_pose.estimator import HandEstimate, HandLandmarks
-from h2s2r_perception.hand_pose.skeleton import SKIN_M, SkeletonConfiguration, hidden_by_own_hand, place_on_rays
+from h2s2r_perception.hand_pose.confidence import Agreement, ConfidenceConfiguration, confidence_of
+from h2s2r_perception.hand_pose.estimator import HandEstimate, HandLandmarks, Measured
+from h2s2r_perception.hand_pose.hand_size import ADULT, HandSize
+from h2s2r_perception.hand_pose.joint_colour import differently_coloured
+from h2s2r_perception.hand_pose.joint_fit import JointFitConfiguration, fit_joints
+from h2s2r_perception.hand_pose.rigid_fit import RigidConfiguration, fit_rigid
+from h2s2r_perception.hand_pose.skeleton import SKIN_M, hidden_by_own_hand
 
 FloatArray = NDArray[np.float64]
-_TOLERANCE = 1e-3
-"""Relative change at which a fit stops: tenths of a millimetre here."""
 
 
 @dataclass(frozen=True)
 class LiftConfiguration:
-    """Errors that the fit expects, and what it accepts."""
+    """Errors that the fits expect, and what is accepted as a hand."""
 
-    pixel_error: float = 0.035
-    """Of a landmark, as part of the hand's size in the image: 2.6 % on real hands, and the shape errs too."""
-    depth_error_m: float = 0.008
-    """Of a joint's depth when the shape is rigid: the shape's own error is about as large."""
-    size_spread: float = 0.1
-    """Standard deviation of the logarithm of the detected shape's scale."""
-    skeleton: SkeletonConfiguration = field(default_factory=SkeletonConfiguration)
+    rigid: RigidConfiguration = field(default_factory=RigidConfiguration)
+    joints: JointFitConfiguration = field(default_factory=JointFitConfiguration)
+    confidence: ConfidenceConfiguration = field(default_factory=ConfidenceConfiguration)
     consistent_depth_m: float = 0.02
     """A joint whose own depth is as close as this to the result agrees with it."""
     background_m: float = 0.08
@@ -61,6 +53,9 @@ def lift_hand(
     depth_m: NDArray[np.float32],
     camera_matrix: FloatArray,
     configuration: LiftConfiguration | None = None,
+    *,
+    rgb: NDArray[np.uint8] | None = None,
+    hand_size: HandSize = ADULT,
 ) -> HandEstimate | None:
     """Place detected landmarks in the camera frame.
 
@@ -69,6 +64,8 @@ def lift_hand(
         depth_m: Depth `(H, W)` [m], 0 where unknown.
         camera_matrix: Intrinsics `(3, 3)` [px].
         configuration: The defaults when None.
+        rgb: Colour `(H, W, 3)`: tells what lies over the hand.
+        hand_size: Of this person; any adult's by default.
 
     Returns:
         The hand, or None where too few depths agree with any hand of human size.
@@ -76,30 +73,68 @@ def lift_hand(
     limits = configuration or LiftConfiguration()
     joint_depth = sample_depth(depth_m, landmarks.pixels) + SKIN_M
     joint_depth[(joint_depth < limits.nearest_m) | (joint_depth > limits.farthest_m)] = np.nan
-    return lift_with_depths(landmarks, joint_depth, camera_matrix, limits)
+    return lift_with_depths(landmarks, joint_depth, camera_matrix, limits, rgb=rgb, hand_size=hand_size)
 
 
 def lift_with_depths(
-    landmarks: HandLandmarks, joint_depth: FloatArray, camera_matrix: FloatArray, configuration: LiftConfiguration
+    landmarks: HandLandmarks,
+    joint_depth: FloatArray,
+    camera_matrix: FloatArray,
+    configuration: LiftConfiguration,
+    *,
+    rgb: NDArray[np.uint8] | None = None,
+    hand_size: HandSize = ADULT,
 ) -> HandEstimate | None:
     """`lift_hand` for depths `(21,)` of the joints' centres [m] that were measured already; NaN where unknown."""
     limits = configuration
     if np.isfinite(joint_depth).sum() < limits.minimum_consistent:
         return None
-    rigid = fit_rigid(landmarks, joint_depth, camera_matrix, limits)
+    rigid, _ = fit_rigid(landmarks, joint_depth, camera_matrix, limits.rigid)
     if rigid[:, 2].min() < 0.5 * limits.nearest_m:
         return None
     # Far behind the hand is what a landmark sees that slipped off it.
     joint_depth = np.where(joint_depth - rigid[:, 2] > limits.background_m, np.nan, joint_depth)
     hidden = hidden_by_own_hand(landmarks.pixels, rigid, float(camera_matrix[0, 0]))
-    rays = pixel_rays(landmarks.pixels, camera_matrix)
-    joints, size = place_on_rays(rays, joint_depth, hidden, rigid, limits.skeleton)
-    consistent = np.abs(joints[:, 2] - joint_depth) < limits.consistent_depth_m
-    size_ratio = max(size, 1.0 / size)
-    if consistent.sum() < limits.minimum_consistent or size_ratio > limits.largest_size_ratio:
-        return None
-    certainty = float(consistent.mean()) * min(1.0, (limits.largest_size_ratio - size_ratio) / 0.2)
-    return HandEstimate(joints, max(certainty, 0.01), landmarks.pixels, landmarks.right)
+    covered = np.zeros(21, dtype=bool)
+    if rgb is not None:
+        trusted = ~hidden & (np.abs(joint_depth - rigid[:, 2]) < limits.consistent_depth_m)
+        covered = differently_coloured(rgb, landmarks.pixels, trusted)
+    measured = Measured(joint_depth, hidden | covered, rigid)
+    return fit_again([(landmarks.pixels, measured, landmarks.right)], camera_matrix, hand_size, limits)[0]
+
+
+def fit_again(
+    hands: Sequence[tuple[FloatArray, Measured, bool]],
+    camera_matrix: FloatArray,
+    hand_size: HandSize,
+    configuration: LiftConfiguration | None = None,
+) -> list[HandEstimate | None]:
+    """The last two steps of `lift_hand` for many frames; once more, when the person's size has become known.
+
+    Args:
+        hands: Of each frame the landmarks `(21, 2)` [px], what depth says about them, whether it is a right hand.
+        camera_matrix: Intrinsics `(3, 3)` [px].
+        hand_size: Of this person.
+        configuration: The defaults when None.
+    """
+    limits = configuration or LiftConfiguration()
+    if not hands:
+        return []
+    pixels = np.stack([hand[0] for hand in hands])
+    depth = np.stack([hand[1].joint_depth for hand in hands])
+    hidden = np.stack([hand[1].hidden for hand in hands])
+    rigid = np.stack([hand[1].rigid for hand in hands])
+    fit = fit_joints(pixels, depth, hidden, rigid, camera_matrix, hand_size, limits.joints)
+    seen = ~hidden & (np.abs(fit.joints[..., 2] - depth) < limits.consistent_depth_m)
+    confidence = confidence_of(Agreement.of(fit, seen, hand_size), limits.confidence)
+    adult = np.abs(fit.log_size + float(np.median(np.log(hand_size.lengths_m / ADULT.lengths_m))))
+    accepted = (seen.sum(axis=1) >= limits.minimum_consistent) & (adult < np.log(limits.largest_size_ratio))
+    return [
+        HandEstimate(fit.joints[n], float(confidence[n]), pixels[n], right, measured=measured, seen=seen[n])
+        if accepted[n]
+        else None
+        for n, (_, measured, right) in enumerate(hands)
+    ]
 
 
 def sample_depth(depth_m: NDArray[np.float32], pixels: FloatArray) -> FloatArray:
@@ -120,42 +155,3 @@ def pixel_rays(pixels: FloatArray, camera_matrix: FloatArray) -> FloatArray:
     """Directions `(P, 3)` with z = 1 through pixels `(P, 2)`, camera frame."""
     ray = (pixels - camera_matrix[:2, 2]) / camera_matrix[[0, 1], [0, 1]]
     return np.column_stack([ray, np.ones(len(ray))])
-
-
-def fit_rigid(
-    landmarks: HandLandmarks, joint_depth: FloatArray, camera_matrix: FloatArray, configuration: LiftConfiguration
-) -> FloatArray:
-    """Joints `(21, 3)` [m] of the detected shape, moved rigidly and scaled to fit landmarks and depths.
-
-    Args:
-        landmarks: One hand in the image.
-        joint_depth: `(21,)` measured depth of each joint's centre [m], NaN where unknown.
-        camera_matrix: Intrinsics `(3, 3)` [px].
-        configuration: Expected errors.
-    """
-    shape = landmarks.shape_m - landmarks.shape_m.mean(axis=0)
-    size_px = float(np.ptp(landmarks.pixels, axis=0).max())
-    sigma_px = max(configuration.pixel_error * size_px, 1.0)
-    known = np.isfinite(joint_depth)
-    focal = camera_matrix[[0, 1], [0, 1]]
-    centre = camera_matrix[:2, 2]
-
-    def place(x: FloatArray) -> FloatArray:
-        return np.exp(x[6]) * shape @ rotation_from_vector(x[:3]).T + x[3:6]
-
-    def residual(x: FloatArray) -> FloatArray:
-        joints = place(x)
-        z = np.maximum(joints[:, 2:], 0.05)
-        pixel = (joints[:, :2] / z * focal + centre - landmarks.pixels) / sigma_px
-        depth = (joints[known, 2] - joint_depth[known]) / configuration.depth_error_m
-        robust = np.sign(depth) * np.sqrt(np.log1p(depth * depth))
-        return np.concatenate([pixel.ravel(), robust, [x[6] / configuration.size_spread]])
-
-    # Half-hidden hands pull the median of the depths off the hand, so the fit starts from two of them.
-    scale = [0.1] * 3 + [0.01] * 3 + [0.05]
-    solutions = []
-    for quantile in (0.25, 0.6):
-        z = float(np.nanquantile(joint_depth - shape[:, 2], quantile))
-        start = np.concatenate([np.zeros(3), (landmarks.pixels.mean(axis=0) - centre) / focal * z, [z, 0.0]])
-        solutions.append(least_squares(residual, start, x_scale=scale, max_nfev=40, ftol=_TOLERANCE, xtol=_TOLERANCE))
-    return place(min(solutions, key=lambda solution: solution.cost).x)

@@ -1,186 +1,209 @@
 """The default hand pose estimator: MediaPipe landmarks, lifted with depth.
 
-MediaPipe finds a palm in a 192 px copy of the image and then follows it at full resolution. A small
-hand is lost in that copy, so where the whole frame shows no hand, enlarged crops are searched: around
-the last hand, then around what moved.
+MediaPipe finds a palm in a 192 px copy of what it is shown, so a small hand in a whole frame escapes it. It
+is shown a window instead: where motion, skin and depth say a hand could be (`hand_region`), until it finds
+one; then the window around that hand, which moves only when the hand nears its edge, so that the palm is
+not sought again in every frame.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import InputError
 from h2s2r_perception.hand_pose.estimator import HandEstimate, HandLandmarks
+from h2s2r_perception.hand_pose.hand_region import Box, HandRegionFinder, HandSigns, RegionConfiguration, square_in
+from h2s2r_perception.hand_pose.hand_size import SizeMemory
 from h2s2r_perception.hand_pose.lift import LiftConfiguration, lift_hand
+from h2s2r_perception.hand_pose.mediapipe_graph import GraphConfiguration, HandGraph
 
-Box = tuple[int, int, int, int]
-"""x0, y0, x1, y1 [px], the last two exclusive."""
+_NO_CAMERA_FOCAL = 0.9
+"""Focal length as a share of the image's width where none is known: that of a webcam."""
 
 
 @dataclass(frozen=True)
 class MediaPipeConfiguration:
     """How hard to look."""
 
-    detection_confidence: float = 0.5
-    """MediaPipe's own default for its palm detector."""
-    tracking_confidence: float = 0.5
-    """Below it MediaPipe detects the palm afresh."""
-    crop_size_px: int = 384
-    """Side to which a crop is enlarged: twice the detector's input."""
-    crop_margin: float = 0.75
-    """Margin around the last hand, in hand sizes, on each side."""
+    graph: GraphConfiguration = field(default_factory=GraphConfiguration)
+    region: RegionConfiguration = field(default_factory=RegionConfiguration)
+    window: float = 3.0
+    """Side of the window round a hand that is followed, in sizes of the hand."""
+    edge: float = 0.1
+    """A hand nearer to the window's edge than this share of its side gets a new window."""
+    hand_share: tuple[float, float] = (0.12, 0.7)
+    """So does one whose size is a share of the window's side outside these."""
+    crop_px: int = 256
+    """A smaller window is enlarged to this: more than the 224 px that the landmark network takes."""
+    tries: int = 3
+    """Windows that are searched in a frame where the hand is not followed, 15 ms each."""
     remembered_frames: int = 30
     """How long the last hand's place is worth searching: 1 s at 30 Hz."""
-    changed_level: int = 12
-    """Grey levels by which a pixel must change to count as moving: above the noise of a camera."""
+    doubtful: float = 0.4
+    """A hand of less confidence is sought once more in the same frame, elsewhere."""
+    second_look_every: int = 3
+    """Frames between such looks: each costs as much as two frames."""
+    handedness_memory: float = 0.97
+    """Share of the evidence for left or right that passes to the next frame."""
 
 
 class MediaPipeHandDetector:
-    """Finds one hand in each image of a video; remembers where it was and the last image."""
+    """Finds one hand in each image of a video; remembers its window, the last image and the background."""
 
     def __init__(self, configuration: MediaPipeConfiguration | None = None) -> None:
         self._configuration = configuration or MediaPipeConfiguration()
-        self._video = _hands(self._configuration, static=False)
-        self._still = _hands(self._configuration, static=True)
+        self._graph = HandGraph(self._configuration.graph)
+        self._finder = HandRegionFinder(self._configuration.region)
+        self._window: Box | None = None
         self._last_box: Box | None = None
-        self._unseen = 0
-        self._last_grey: NDArray[np.uint8] | None = None
+        self._signs: HandSigns | None = None
+        self._searches = 0
+        self._right_evidence = 0.0
 
-    def detect(self, rgb: NDArray[np.uint8]) -> HandLandmarks | None:
-        """Find the hand in the next image `(H, W, 3)` of the video, or return None."""
-        moved = self._moved_box(rgb)
-        hand = _process(self._video, rgb)
-        if hand is None:
-            crops = [box for box in (self._remembered_box(rgb), moved) if box is not None]
-            hand = next((found for box in crops if (found := self._detect_in(rgb, box)) is not None), None)
-        if hand is None:
-            self._unseen += 1
-        else:
-            low, high = hand.pixels.min(axis=0), hand.pixels.max(axis=0)
-            self._last_box = (int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1)
-            self._unseen = 0
-        return hand
+    def detect(
+        self,
+        rgb: NDArray[np.uint8],
+        depth_m: NDArray[np.float32] | None = None,
+        focal_length_px: float | None = None,
+    ) -> HandLandmarks | None:
+        """Find the hand in the next image of the video, or return None.
+
+        Args:
+            rgb: Colour `(H, W, 3)`, red first.
+            depth_m: Depth `(H, W)` [m], 0 where unknown; without it small hands are found by motion and colour.
+            focal_length_px: Of the camera; a webcam's when None.
+        """
+        self._signs = self._finder.look(rgb, depth_m, focal_length_px or _NO_CAMERA_FOCAL * rgb.shape[1])
+        hand = None if self._window is None else self._find_in(rgb, self._window)
+        return self._kept(hand, rgb.shape) if hand is not None else self._search(rgb)
+
+    def detect_afresh(self, rgb: NDArray[np.uint8]) -> HandLandmarks | None:
+        """Find the hand in the image that `detect` saw last, as if none had been found there."""
+        self.forget()
+        return self._search(rgb)
+
+    def _search(self, rgb: NDArray[np.uint8]) -> HandLandmarks | None:
+        self._window = None
+        regions = self._signs.regions() if self._signs is not None else []
+        windows = self._windows(regions, rgb.shape)
+        self._searches += 1
+        for window in windows[: self._configuration.tries]:
+            hand = self._find_in(rgb, window)
+            if hand is not None:
+                self._window, self._searches = window, 0
+                return self._kept(hand, rgb.shape)
+        return None
+
+    def forget(self) -> None:
+        """What was found is no hand: look elsewhere next."""
+        self._graph.forget()
+        self._window = self._last_box = None
 
     def close(self) -> None:
-        """Release the two MediaPipe graphs."""
-        self._video.close()
-        self._still.close()
+        """Release the MediaPipe graph."""
+        self._graph.close()
 
-    def _detect_in(self, rgb: NDArray[np.uint8], box: Box) -> HandLandmarks | None:
-        x0, y0, x1, y1 = box
-        scale = self._configuration.crop_size_px / max(x1 - x0, y1 - y0)
-        crop = cv2.resize(rgb[y0:y1, x0:x1], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        found = _process(self._still, np.ascontiguousarray(crop, dtype=np.uint8))
+    def _find_in(self, rgb: NDArray[np.uint8], window: Box) -> HandLandmarks | None:
+        x0, y0, x1, y1 = window
+        crop = rgb[y0:y1, x0:x1]
+        scale = max(1.0, self._configuration.crop_px / min(crop.shape[:2]))
+        if scale > 1.0:
+            crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        found = self._graph.find(crop)
         if found is None:
             return None
         size = np.array([crop.shape[1] / (x1 - x0), crop.shape[0] / (y1 - y0)])
         return HandLandmarks(found.pixels / size + [x0, y0], found.shape_m, found.score, found.right)
 
-    def _remembered_box(self, rgb: NDArray[np.uint8]) -> Box | None:
-        if self._last_box is None or self._unseen > self._configuration.remembered_frames:
-            return None
-        return _square(self._last_box, self._configuration.crop_margin, rgb.shape)
+    def _windows(self, regions: list[Box], shape: tuple[int, ...]) -> list[Box]:
+        """Where to look, the likeliest place first, the whole image among the first."""
+        windows = []
+        if self._last_box is not None and self._searches < self._configuration.remembered_frames:
+            windows.append(self._round(self._last_box, shape))
+        windows += regions
+        whole = (0, 0, shape[1], shape[0])
+        # What is sought in a frame alternates, so that in the next frames every place has its turn.
+        first = self._searches % max(len(windows), 1)
+        windows = windows[first:] + windows[:first]
+        windows.insert(min(1, len(windows)), whole)
+        return windows
 
-    def _moved_box(self, rgb: NDArray[np.uint8]) -> Box | None:
-        """Square around what changed since the last image, if that is smaller than the image."""
-        grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-        last, self._last_grey = self._last_grey, grey.astype(np.uint8, copy=False)
-        if last is None or last.shape != grey.shape:
-            return None
-        changed = (cv2.absdiff(grey, last) > self._configuration.changed_level).astype(np.uint8)
-        changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)).astype(np.uint8)
-        x, y, width, height = cv2.boundingRect(changed)
-        if width == 0:
-            return None
-        return _square((4 * x, 4 * y, 4 * (x + width), 4 * (y + height)), 0.25, rgb.shape)
+    def _kept(self, hand: HandLandmarks, shape: tuple[int, ...]) -> HandLandmarks:
+        """Note where the hand is, and move the window if it must; left or right is settled over time."""
+        c = self._configuration
+        low, high = hand.pixels.min(axis=0), hand.pixels.max(axis=0)
+        box = (int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1)
+        self._last_box = box
+        wanted = self._round(box, shape)
+        x0, y0, x1, y1 = self._window or wanted
+        side = max(x1 - x0, y1 - y0)
+        inside = min(box[0] - x0, box[1] - y0, x1 - box[2], y1 - box[3])
+        share = max(box[2] - box[0], box[3] - box[1]) / side
+        if (inside < c.edge * side or not c.hand_share[0] < share < c.hand_share[1]) and wanted != self._window:
+            # The graph expects the hand at the same place of what it is shown.
+            self._graph.forget()
+            self._window = wanted
+        # The score is that of the side, so its logarithmic odds add up.
+        odds = np.log(np.clip(hand.score, 0.5, 0.99) / (1.0 - np.clip(hand.score, 0.5, 0.99)))
+        self._right_evidence = c.handedness_memory * self._right_evidence + (odds if hand.right else -odds)
+        return HandLandmarks(hand.pixels, hand.shape_m, hand.score, right=bool(self._right_evidence >= 0.0))
+
+    def _round(self, box: Box, shape: tuple[int, ...]) -> Box:
+        side = round(self._configuration.window * max(box[2] - box[0], box[3] - box[1], 32))
+        return square_in(((box[0] + box[2] - side) // 2, (box[1] + box[3] - side) // 2), side, shape)
 
 
 class MediaPipeHandEstimator:
-    """`HandPoseEstimator` that needs no download: MediaPipe landmarks lifted with depth."""
+    """`HandPoseEstimator` that needs no download; remembers how large the bones of the hand are.
+
+    Args:
+        configuration: Of the search; the defaults when None.
+        lift: Of the fit; the defaults when None.
+    """
 
     def __init__(
         self, configuration: MediaPipeConfiguration | None = None, lift: LiftConfiguration | None = None
     ) -> None:
-        self._detector = MediaPipeHandDetector(configuration)
+        self._configuration = configuration or MediaPipeConfiguration()
+        self._detector = MediaPipeHandDetector(self._configuration)
         self._lift = lift or LiftConfiguration()
+        self._size = SizeMemory()
+        self._doubtful = 0
 
     def estimate(
         self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], camera_matrix: NDArray[np.float64]
     ) -> HandEstimate | None:
         """See `HandPoseEstimator.estimate`."""
-        landmarks = self._detector.detect(rgb)
-        return None if landmarks is None else lift_hand(landmarks, depth_m, camera_matrix, self._lift)
+
+        def lifted(landmarks: HandLandmarks | None) -> HandEstimate | None:
+            if landmarks is None:
+                return None
+            return lift_hand(landmarks, depth_m, camera_matrix, self._lift, rgb=rgb, hand_size=self._size.size)
+
+        landmarks = self._detector.detect(rgb, depth_m, float(camera_matrix[0, 0]))
+        hand = lifted(landmarks)
+        if landmarks is None or (hand is not None and hand.confidence >= self._configuration.doubtful):
+            self._doubtful = 0
+        else:
+            # The graph holds on to what it follows, be it half a hand: a fresh look may find the whole.
+            if self._doubtful % self._configuration.second_look_every == 0:
+                hand = _surer(hand, lifted(self._detector.detect_afresh(rgb)))
+            self._doubtful += 1
+        if hand is None and landmarks is not None:
+            self._detector.forget()
+        if hand is not None:
+            self._size.add(hand)
+        return hand
 
     def close(self) -> None:
         """See `HandPoseEstimator.close`."""
         self._detector.close()
 
 
-def _square(box: Box, margin: float, shape: tuple[int, ...]) -> Box:
-    """The square around a box, widened by `margin` times its side, moved into the image."""
-    x0, y0, x1, y1 = box
-    side = round(min(max(x1 - x0, y1 - y0, 48) * (1.0 + 2.0 * margin), min(shape[:2])))
-    left = int(np.clip((x0 + x1 - side) // 2, 0, shape[1] - side))
-    top = int(np.clip((y0 + y1 - side) // 2, 0, shape[0] - side))
-    return left, top, left + side, top + side
-
-
-def _hands(configuration: MediaPipeConfiguration, *, static: bool) -> Any:
-    try:
-        with _silent_stderr():
-            import mediapipe
-
-            hands = mediapipe.solutions.hands.Hands(
-                static_image_mode=static,
-                max_num_hands=1,
-                model_complexity=1,
-                min_detection_confidence=configuration.detection_confidence,
-                min_tracking_confidence=configuration.tracking_confidence,
-            )
-            # The graph starts in threads that speak late; a first image waits for them.
-            hands.process(np.zeros((64, 64, 3), np.uint8))
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            "mediapipe",
-            "hand pose estimator",
-            found=str(error),
-            expected="mediapipe 0.10.21, the last release with its models inside",
-            remedy="pip install --no-deps mediapipe==0.10.21",
-        ) from error
-    return hands
-
-
-def _process(hands: Any, rgb: NDArray[np.uint8]) -> HandLandmarks | None:
-    with _silent_stderr():
-        result = hands.process(rgb)
-    if not result.multi_hand_landmarks:
-        return None
-    size = np.array([rgb.shape[1], rgb.shape[0]])
-    pixels = np.array([[p.x, p.y] for p in result.multi_hand_landmarks[0].landmark]) * size
-    shape_m = np.array([[p.x, p.y, p.z] for p in result.multi_hand_world_landmarks[0].landmark])
-    label = result.multi_handedness[0].classification[0]
-    # MediaPipe names hands as in a mirror.
-    return HandLandmarks(pixels, shape_m, float(label.score), right=label.label == "Left")
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Hide what MediaPipe's C++ prints about itself; Python's exceptions are not affected."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123 - a device, not a path
-        try:
-            os.dup2(nothing.fileno(), 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+def _surer(first: HandEstimate | None, second: HandEstimate | None) -> HandEstimate | None:
+    if first is None or second is None:
+        return first or second
+    return second if second.confidence > first.confidence else first
