@@ -10,16 +10,29 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.image_points import Crop, FloatArray, heights_above
 from h2s2r_perception.recording import Prompt
 from h2s2r_perception.recording.prompt import Point
+from h2s2r_perception.segmentation.standing import hollow
+from h2s2r_perception.segmentation.stays import connected_parts
 from h2s2r_perception.segmentation.table_plane import INLIER_M, fit_table_plane
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1 [px], the last two exclusive."""
 
 _GRABCUT_SIDE_PX = 200
 """Longer side of the crop that GrabCut sees; its cost grows with the area."""
 _GRABCUT_ROUNDS = 4
 _BORDER_SHARE = 0.4
 """Width of the surroundings, in box sides, from which table and background are learned."""
+_SUPPORT_RATIO = 0.6
+"""The largest plane is the table when it holds this share of what the best plane below the box holds."""
 _CONTINUOUS_M = 0.01
 """Neighbouring pixels of one object differ less in depth."""
 _SMALLEST_PX = 60
+_OWN_SHARE = 0.9
+"""A part of which so much lies in the box ends inside it."""
+_FILLS_BOX = 0.6
+"""How well what is found must fit the box that a person drew."""
+_NEAR_M = 0.03
+"""Parts of one object lie this near to each other in depth."""
 _POINT_RADIUS_PX = 3
 """Pixels this near to a point given by a person are what the point is."""
 
@@ -76,9 +89,13 @@ def segment(
     solid &= ~_discs(prompt.but_not, solid.shape)
     if box is None:
         box = _box_from_clicks(depth_m, solid, prompt.points_on)
-    mask = _grabcut(rgb, solid, depth_m, box, prompt) if box is not None else np.zeros_like(solid)
-    mask &= solid
-    mask = _one_object(mask, depth_m, prompt) | (_discs(prompt.points_on, solid.shape) & solid)
+    mask = np.zeros_like(solid)
+    if box is not None:
+        alone = _stands_alone(solid, depth_m, box, prompt)
+        mask = _by_colour(rgb, solid, depth_m, box, prompt) if alone is None else alone
+        if plane is not None:
+            mask |= hollow(mask, heights_above(plane, points)) & ~_discs(prompt.but_not, solid.shape)
+        mask |= _pixels(prompt.points_on, solid.shape) & solid
     if mask.sum() < _SMALLEST_PX:
         raise InputError(
             source,
@@ -90,34 +107,80 @@ def segment(
     return mask, plane
 
 
-def _box_of(prompt: Prompt, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def _box_of(prompt: Prompt, shape: tuple[int, ...]) -> Box:
     assert prompt.box is not None
     x0, y0, x1, y1 = (round(value) for value in prompt.box)
     return max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
 
 
-def _grown(box: tuple[int, int, int, int], shape: tuple[int, ...], share: float) -> tuple[int, int, int, int]:
+def _grown(box: Box, shape: tuple[int, ...], share: float) -> Box:
     x0, y0, x1, y1 = box
     dx, dy = max(8, round(share * (x1 - x0))), max(8, round(share * (y1 - y0)))
     return max(x0 - dx, 0), max(y0 - dy, 0), min(x1 + dx, shape[1]), min(y1 + dy, shape[0])
 
 
-def _plane_round(
-    points: FloatArray, depth_m: NDArray[np.float32], box: tuple[int, int, int, int] | None
-) -> FloatArray | None:
-    """The table near the box; the box itself is left out, its content may be flat too."""
-    near = depth_m > 0
-    if box is not None:
-        x0, y0, x1, y1 = _grown(box, depth_m.shape, 2.0 * _BORDER_SHARE)
-        near = np.zeros_like(near)
-        near[y0:y1, x0:x1] = depth_m[y0:y1, x0:x1] > 0
-        near[box[1] : box[3], box[0] : box[2]] = False
-    return fit_table_plane(points[near])
+def _plane_round(points: FloatArray, depth_m: NDArray[np.float32], box: Box | None) -> FloatArray | None:
+    """The table on which the object stands, seen round the box, not in it.
+
+    The largest plane there may be a floor or a wall; then the plane below the box and beside its lower half
+    is the table. With a click there is no box yet, and the whole image has to do.
+    """
+    measured = depth_m > 0
+    if box is None:
+        return fit_table_plane(points[measured])
+    x0, y0, x1, y1 = _grown(box, depth_m.shape, 2.0 * _BORDER_SHARE)
+    around = np.zeros_like(measured)
+    around[y0:y1, x0:x1] = measured[y0:y1, x0:x1]
+    around[box[1] : box[3], box[0] : box[2]] = False
+    x0, _, x1, y1 = _grown(box, depth_m.shape, _BORDER_SHARE)
+    below = np.zeros_like(measured)
+    below[(box[1] + box[3]) // 2 : y1, x0:x1] = True
+    below &= around
+    largest, lower = fit_table_plane(points[around]), fit_table_plane(points[below])
+    if largest is None or lower is None:
+        return lower if largest is None else largest
+    held = [(np.abs(heights_above(plane, points[below])) < INLIER_M).mean() for plane in (largest, lower)]
+    return largest if held[0] > _SUPPORT_RATIO * held[1] else lower
 
 
-def _box_from_clicks(
-    depth_m: NDArray[np.float32], solid: NDArray[np.bool_], clicks: tuple[Point, ...]
-) -> tuple[int, int, int, int] | None:
+def _stands_alone(
+    solid: NDArray[np.bool_], depth_m: NDArray[np.float32], box: Box, prompt: Prompt
+) -> NDArray[np.bool_] | None:
+    """What fills the box and ends inside it, by depth alone; `None` when the object touches something.
+
+    Its parts may be several, such as a mug's outside and inside, or what shows on both sides of a thing
+    in front.
+    """
+    x0, y0, x1, y1 = _grown(box, solid.shape, _BORDER_SHARE)
+    here = np.zeros_like(solid)
+    here[y0:y1, x0:x1] = solid[y0:y1, x0:x1]
+    inside = np.zeros_like(solid)
+    inside[box[1] : box[3], box[0] : box[2]] = True
+    own = [part for part in connected_parts(here, depth_m) if (part & inside).sum() > _OWN_SHARE * part.sum()]
+    if not own:
+        return None
+    main = max(own, key=lambda part: int(part.sum()))
+    low, high = np.quantile(depth_m[main], [0.02, 0.98])
+    mask = np.zeros_like(solid)
+    for part in own:
+        if low - _NEAR_M < float(np.median(depth_m[part])) < high + _NEAR_M:
+            mask |= part
+    mask = (cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0) & here & inside
+    clicked = _pixels(prompt.points_on, solid.shape) & solid
+    if (clicked & ~mask).any() or _box_overlap(mask, box) < _FILLS_BOX:
+        return None
+    return mask
+
+
+def _box_overlap(mask: NDArray[np.bool_], box: Box) -> float:
+    """Intersection over union of the box round a mask and another box."""
+    row, column = np.nonzero(mask)
+    x0, y0, x1, y1 = column.min(), row.min(), column.max() + 1, row.max() + 1
+    both = max(min(x1, box[2]) - max(x0, box[0]), 0) * max(min(y1, box[3]) - max(y0, box[1]), 0)
+    return float(both / ((x1 - x0) * (y1 - y0) + (box[2] - box[0]) * (box[3] - box[1]) - both))
+
+
+def _box_from_clicks(depth_m: NDArray[np.float32], solid: NDArray[np.bool_], clicks: tuple[Point, ...]) -> Box | None:
     """Bounding box of what is connected with a clicked pixel in depth."""
     region = np.zeros_like(solid)
     for x, y in clicks:
@@ -141,11 +204,18 @@ def _continuous(depth_m: NDArray[np.float32], solid: NDArray[np.bool_], seed: tu
     return np.asarray(barrier[1:-1, 1:-1] == 2)
 
 
+def _by_colour(
+    rgb: NDArray[np.uint8], solid: NDArray[np.bool_], depth_m: NDArray[np.float32], box: Box, prompt: Prompt
+) -> NDArray[np.bool_]:
+    """What colour tells apart inside the box, where depth alone cannot: the object touches something."""
+    return _one_object(_grabcut(rgb, solid, depth_m, box, prompt) & solid, depth_m, prompt)
+
+
 def _grabcut(
     rgb: NDArray[np.uint8],
     solid: NDArray[np.bool_],
     depth_m: NDArray[np.float32],
-    box: tuple[int, int, int, int],
+    box: Box,
     prompt: Prompt,
 ) -> NDArray[np.bool_]:
     """Colour segmentation on a small crop: outside the box and the table are background for sure."""
@@ -178,7 +248,7 @@ def _grabcut(
     return _paste(full, (x0, y0, x1, y1), rgb.shape)
 
 
-def _paste(mask: NDArray[np.bool_], place: tuple[int, int, int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _paste(mask: NDArray[np.bool_], place: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     full = np.zeros(shape[:2], dtype=bool)
     full[place[1] : place[3], place[0] : place[2]] = mask
     return full
@@ -193,6 +263,14 @@ def _one_object(mask: NDArray[np.bool_], depth_m: NDArray[np.float32], prompt: P
         return mask
     clicked = {int(labels[int(y), int(x)]) for x, y in prompt.points_on} - {0}
     return np.isin(labels, list(clicked or {1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))}))
+
+
+def _pixels(points: tuple[Point, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The very pixels `(H, W)` of the points."""
+    pixels = np.zeros(shape[:2], dtype=bool)
+    for x, y in points:
+        pixels[int(y), int(x)] = True
+    return pixels
 
 
 def _discs(points: tuple[Point, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:

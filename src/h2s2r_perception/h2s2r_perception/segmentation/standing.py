@@ -44,15 +44,20 @@ def standing_mask(
     farthest_inside = cv2.dilate(inside, np.ones((reach, reach), np.uint8))
     beyond = near & ~known & (np.abs(farthest_inside - smooth) < _CONTINUOUS_M)
     mask = _largest((height > INLIER_M) & (depth_m > 0) & (known | beyond))
-    # The bottom of a plate hardly stands above the table, but it is no table where the rim goes round it.
-    return mask | (_filled(mask) & (depth_m > 0) & (height > _HOLLOW_M))
+    return mask | hollow(mask, np.where(depth_m > 0, height, -1.0))
+
+
+def hollow(mask: NDArray[np.bool_], height_m: FloatArray) -> NDArray[np.bool_]:
+    """Pixels `(H, W)` that a mask encloses and that lie above the table.
+
+    The bottom of a plate hardly stands above the table, but it is no table where the rim goes round it.
+    """
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, 1, -1)
+    return np.asarray((filled > 0) & ~mask & (height_m > _HOLLOW_M))
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))) if count > 1 else mask
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, 1, -1).astype(bool)
