@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import rotation_angle, transform_points
-from h2s2r_perception.hand_pose import HandPoseEstimator
+from h2s2r_perception.hand_pose import HandPoseEstimator, LiftConfiguration, fit_one_hand
 from h2s2r_perception.object_pose import ObjectPoseEstimator, PoseEstimate
 from h2s2r_perception.path_gaps import FILLED_CONFIDENCE
 from h2s2r_perception.recording import Recording
@@ -163,21 +163,30 @@ class HandTrack:
     """`(T,)` whether a right hand was seen."""
 
 
-def follow_hand(recording: Recording, estimator: HandPoseEstimator, done: Callable[[float], None]) -> HandTrack:
-    """Estimate the hand in every frame, in the order of time.
+def follow_hand(
+    recording: Recording,
+    estimator: HandPoseEstimator,
+    done: Callable[[float], None],
+    lift: LiftConfiguration | None = None,
+) -> HandTrack:
+    """Estimate the hand in every frame, in the order of time; then fit all frames with the same bones.
 
     Args:
         recording: What the camera saw.
         estimator: Finds the hand in one frame.
         done: Called with the part of the frames that are done.
+        lift: Of the second fit, which concerns estimators that lift landmarks; its defaults when None.
     """
     count = recording.frame_count
-    track = HandTrack(np.full((count, 21, 3), np.nan), np.zeros(count), np.zeros(count, dtype=bool))
+    estimates = []
     for index, (rgb, depth_m) in enumerate(frames_in_order(recording, range(count))):
-        hand = estimator.estimate(rgb, depth_m, recording.camera_matrix)
+        estimates.append(estimator.estimate(rgb, depth_m, recording.camera_matrix))
+        done((index + 1) / count)
+    track = HandTrack(np.full((count, 21, 3), np.nan), np.zeros(count), np.zeros(count, dtype=bool))
+    hands, _ = fit_one_hand(estimates, recording.camera_matrix, lift)
+    for index, hand in enumerate(hands):
         if hand is not None:
             track.joints_world[index] = transform_points(recording.T_world_camera, hand.joints_camera)
             track.confidence[index] = hand.confidence
             track.right[index] = hand.right
-        done((index + 1) / count)
     return track

@@ -135,7 +135,7 @@ def _hand(
 ) -> HandPath:
     own = None if estimator else MediaPipeHandEstimator(settings.mediapipe, settings.lift)
     try:
-        track = follow_hand(recording, estimator or own, done)  # type: ignore[arg-type]
+        track = follow_hand(recording, estimator or own, done, settings.lift)  # type: ignore[arg-type]
     finally:
         if own is not None:
             own.close()
