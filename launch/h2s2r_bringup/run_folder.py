@@ -68,7 +68,7 @@ class RunFolder:
 def is_imported(run: RunFolder) -> bool:
     """Whether the recording came from a camera or from others, not from `h2s2r demonstrate`.
 
-    Such a recording is never replaced by a rendered one, and has no ground truth.
+    Such a recording is never replaced by a rendered one; poses that came with it are its ground truth.
     """
     meta = run.recording / "meta.json"
     if not meta.is_file():
@@ -78,6 +78,18 @@ def is_imported(run: RunFolder) -> bool:
     except (ValueError, AttributeError):  # broken; the stage that reads it says so in words
         return True
     return "demonstrator" not in configuration
+
+
+def has_ground_truth(run: RunFolder) -> bool:
+    """Whether `ground_truth/` is of the recording that is there: rendered with it, or imported with it."""
+    meta = run.ground_truth / "meta.json"
+    if not meta.is_file():
+        return False
+    try:
+        came_with_data = "origin" in json.loads(meta.read_text(encoding="utf-8"))
+    except (ValueError, TypeError):
+        return False
+    return came_with_data == is_imported(run)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from h2s2r_bringup.run_folder import RunFolder, is_imported
+from h2s2r_bringup.run_folder import RunFolder, has_ground_truth
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.artefact.folder import META
 
@@ -89,9 +89,8 @@ def evaluation_keys() -> tuple[str, ...]:
 
 
 def perception_accuracy(run: RunFolder) -> Mapping[str, Any]:
-    """Error of the Demonstration against the rendered recording's ground truth; empty without one."""
-    known = (run.demonstration / META).is_file() and (run.ground_truth / META).is_file()
-    if not known or is_imported(run):
+    """Error of the Demonstration against the recording's ground truth; empty without one."""
+    if not (run.demonstration / META).is_file() or not has_ground_truth(run):
         return {}
     from h2s2r_perception.accuracy import compare_with_ground_truth
 

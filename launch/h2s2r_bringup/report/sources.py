@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_bringup.report.figures import meta
-from h2s2r_bringup.run_folder import RunFolder, is_imported
+from h2s2r_bringup.run_folder import RunFolder, has_ground_truth
 from h2s2r_perception.accuracy import GROUND_TRUTH
 from h2s2r_perception.artefact import content_sha256
 from h2s2r_perception.artefact.folder import META
@@ -139,7 +139,7 @@ def object_path(run: RunFolder) -> ObjectPath | None:
 
 def _true_path(run: RunFolder, frames: int) -> FloatArray | None:
     path = run.ground_truth / GROUND_TRUTH
-    if not path.is_file() or is_imported(run):
+    if not path.is_file() or not has_ground_truth(run):
         return None
     with np.load(path, allow_pickle=False) as stored:
         truth = np.asarray(stored["T_world_object"], dtype=np.float64)

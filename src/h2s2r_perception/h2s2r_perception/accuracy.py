@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.demonstration import Demonstration
 from h2s2r_perception.geometry import rotation_angle
+from h2s2r_perception.recording import Recording
 
 GROUND_TRUTH = "ground_truth.npz"
 UNKNOWN_FRAME = -1
@@ -59,6 +60,41 @@ def compare_with_ground_truth(demonstration_folder: Path, ground_truth_folder: P
         **_spread("hand_joint_premanipulation_mm", hand_mm[index]),
         **_spread("hand_joint_all_frames_mm", hand_mm),
         "hand_frames_share": float(np.isfinite(hand_mm).all(axis=1).mean()),
+    }
+
+
+def compare_object_track(track_folder: Path, recording_folder: Path, ground_truth_folder: Path) -> dict[str, float]:
+    """Errors of `perceive --object-only` over the frames whose true pose is known.
+
+    Args:
+        track_folder: What it made: `ob_in_cam/%05d.txt`.
+        recording_folder: The Recording it looked at.
+        ground_truth_folder: Truth for the same frames.
+
+    Returns:
+        Flat figures; the unit is in the key.
+
+    Raises:
+        InputError: One of the three cannot be read, or they are not of the same frames.
+    """
+    recording, truth = Recording.open(recording_folder), read_ground_truth(ground_truth_folder)
+    files = sorted((Path(track_folder) / "ob_in_cam").glob("*.txt"))
+    if not np.array_equal(truth["stamp_ns"], recording.stamp_ns) or len(files) != recording.frame_count:
+        raise InputError(
+            track_folder,
+            "frames",
+            found=f"{len(files)} poses, {len(truth['stamp_ns'])} in {ground_truth_folder}",
+            expected=f"the {recording.frame_count} frames of {recording_folder}",
+            remedy="perceive this recording again, and give its own ground truth",
+        )
+    T_world_object = recording.T_world_camera @ np.stack([np.loadtxt(path).reshape(4, 4) for path in files])
+    known = np.isfinite(truth["T_world_object"]).all(axis=(1, 2))
+    shift_m = (T_world_object - truth["T_world_object"])[known, :3, 3]
+    turn = rotation_angle(truth["T_world_object"][known, :3, :3], T_world_object[known, :3, :3])
+    return {
+        **_spread("object_translation_mm", 1e3 * np.linalg.norm(shift_m, axis=1)),
+        **_spread("object_rotation_deg", np.rad2deg(turn)),
+        "frames_with_truth": float(known.sum()),
     }
 
 
