@@ -10,6 +10,7 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.image_points import Crop, FloatArray, heights_above
 from h2s2r_perception.recording import Prompt
 from h2s2r_perception.recording.prompt import Point
+from h2s2r_perception.segmentation.creases import REACH_PX, creases
 from h2s2r_perception.segmentation.standing import hollow
 from h2s2r_perception.segmentation.stays import connected_parts
 from h2s2r_perception.segmentation.table_plane import INLIER_M, fit_table_plane
@@ -31,6 +32,8 @@ _OWN_SHARE = 0.9
 """A part of which so much lies in the box ends inside it."""
 _FILLS_BOX = 0.6
 """How well what is found must fit the box that a person drew."""
+_FILLS_INSIDE = 0.35
+"""Share of what stands in the box that it must be; the rest stands in front of it."""
 _NEAR_M = 0.03
 """Parts of one object lie this near to each other in depth."""
 _POINT_RADIUS_PX = 3
@@ -80,7 +83,8 @@ def segment(
         InputError: Nothing but table or missing depth is there.
     """
     whole = Crop(0, 0, rgb.shape[1], rgb.shape[0], 1)
-    points = whole.rays(camera_matrix) * depth_m[..., None]
+    rays = whole.rays(camera_matrix)
+    points = rays * depth_m[..., None]
     box = _box_of(prompt, rgb.shape) if prompt.box else None
     plane = _plane_round(points, depth_m, box)
     solid = depth_m > 0
@@ -91,8 +95,8 @@ def segment(
         box = _box_from_clicks(depth_m, solid, prompt.points_on)
     mask = np.zeros_like(solid)
     if box is not None:
-        alone = _stands_alone(solid, depth_m, box, prompt)
-        mask = _by_colour(rgb, solid, depth_m, box, prompt) if alone is None else alone
+        by_depth = _by_depth(solid, depth_m, rays, box, prompt)
+        mask = _by_colour(rgb, solid, depth_m, box, prompt) if by_depth is None else by_depth
         if plane is not None:
             mask |= hollow(mask, heights_above(plane, points)) & ~_discs(prompt.but_not, solid.shape)
         mask |= _pixels(prompt.points_on, solid.shape) & solid
@@ -143,33 +147,86 @@ def _plane_round(points: FloatArray, depth_m: NDArray[np.float32], box: Box | No
     return largest if held[0] > _SUPPORT_RATIO * held[1] else lower
 
 
-def _stands_alone(
-    solid: NDArray[np.bool_], depth_m: NDArray[np.float32], box: Box, prompt: Prompt
+def _by_depth(
+    solid: NDArray[np.bool_], depth_m: NDArray[np.float32], rays: FloatArray, box: Box, prompt: Prompt
 ) -> NDArray[np.bool_] | None:
-    """What fills the box and ends inside it, by depth alone; `None` when the object touches something.
+    """What fills the box and ends inside it; `None` where depth cannot tell.
 
-    Its parts may be several, such as a mug's outside and inside, or what shows on both sides of a thing
-    in front.
+    Where nothing ends inside the box the object touches something; then it is cut along creases.
     """
     x0, y0, x1, y1 = _grown(box, solid.shape, _BORDER_SHARE)
+    place = slice(y0, y1), slice(x0, x1)
     here = np.zeros_like(solid)
-    here[y0:y1, x0:x1] = solid[y0:y1, x0:x1]
-    inside = np.zeros_like(solid)
-    inside[box[1] : box[3], box[0] : box[2]] = True
-    own = [part for part in connected_parts(here, depth_m) if (part & inside).sum() > _OWN_SHARE * part.sum()]
+    here[place] = solid[place]
+    parts = connected_parts(here, depth_m)
+    mask = _ends_inside(here, parts, depth_m, box, prompt)
+    if mask is None and parts:
+        inside = _filled_box(box, here.shape)
+        main = max(parts, key=lambda part: int((part & inside).sum()))
+        folded = np.zeros_like(solid)
+        folded[place] = creases(depth_m[place], rays[place])
+        mask = _cut_along(folded, main, inside, box, prompt)
+    return mask
+
+
+def _cut_along(
+    folded: NDArray[np.bool_], main: NDArray[np.bool_], inside: NDArray[np.bool_], box: Box, prompt: Prompt
+) -> NDArray[np.bool_] | None:
+    """Split a part by a watershed whose ridges are the creases: the box's middle against what lies outside it."""
+    dx, dy = (box[2] - box[0]) // 4, (box[3] - box[1]) // 4
+    middle = _filled_box((box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy), main.shape)
+    seed = main & (middle | _discs(prompt.points_on, main.shape)) & ~folded
+    if not seed.any() or not (main & ~inside).any():
+        return None
+    label = np.where(main & inside, 0, 2).astype(np.int32)
+    label[seed] = 1
+    ridge = cv2.GaussianBlur((folded | ~main).astype(np.uint8) * 255, (0, 0), 1.5)
+    cv2.watershed(cv2.cvtColor(ridge, cv2.COLOR_GRAY2BGR), label)
+    mask = (label == 1) & main
+    return mask if _box_overlap(mask, box) > _FILLS_BOX else None
+
+
+def _ends_inside(
+    here: NDArray[np.bool_],
+    parts: list[NDArray[np.bool_]],
+    depth_m: NDArray[np.float32],
+    box: Box,
+    prompt: Prompt,
+) -> NDArray[np.bool_] | None:
+    """The parts that end inside the box, if together they fill it.
+
+    They may be several, such as a mug's outside and inside, or what shows on both sides of a thing in front.
+    """
+    inside = _filled_box(box, here.shape)
+    own = [part for part in parts if (part & inside).sum() > _OWN_SHARE * part.sum()]
     if not own:
         return None
     main = max(own, key=lambda part: int(part.sum()))
     low, high = np.quantile(depth_m[main], [0.02, 0.98])
-    mask = np.zeros_like(solid)
-    for part in own:
-        if low - _NEAR_M < float(np.median(depth_m[part])) < high + _NEAR_M:
+    mask, others = np.zeros_like(here), np.zeros_like(here)
+    for part in parts:
+        mine = (part & inside).sum() > _OWN_SHARE * part.sum()
+        near = low - _NEAR_M < float(np.median(depth_m[part])) < high + _NEAR_M
+        if mine and near:
             mask |= part
-    mask = (cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0) & here & inside
-    clicked = _pixels(prompt.points_on, solid.shape) & solid
-    if (clicked & ~mask).any() or _box_overlap(mask, box) < _FILLS_BOX:
+        else:
+            others |= part
+    reach = np.ones((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.uint8)
+    mask = (cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, reach) > 0) & here & inside & ~others
+    clicked = _pixels(prompt.points_on, here.shape) & here
+    if (
+        (clicked & ~mask).any()
+        or mask.sum() < _FILLS_INSIDE * (here & inside).sum()
+        or _box_overlap(mask, box) < _FILLS_BOX
+    ):
         return None
     return mask
+
+
+def _filled_box(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    inside = np.zeros(shape[:2], dtype=bool)
+    inside[box[1] : box[3], box[0] : box[2]] = True
+    return inside
 
 
 def _box_overlap(mask: NDArray[np.bool_], box: Box) -> float:
