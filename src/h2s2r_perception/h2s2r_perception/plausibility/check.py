@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_perception.artefact import InputError
 from h2s2r_perception.image_points import Crop
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.plausibility.colour_order import red_and_blue_swapped
 from h2s2r_perception.plausibility.depth_alignment import depth_shift
 from h2s2r_perception.plausibility.level_plane import plane_tilt
-from h2s2r_perception.recording.finding import Finding, Severity
+from h2s2r_perception.recording.findings import ERROR, WARNING, Finding
 from h2s2r_perception.recording.prompt import Prompt
 from h2s2r_perception.recording.reading import Recording
 
@@ -77,7 +78,7 @@ def check_plausibility(
     frames = [(recording.rgb(index), recording.depth_m(index)) for index in indices]
     depth = [depth_m for _, depth_m in frames]
     findings = [*_intrinsics(recording, c), *_depth_unit(depth, c)]
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if any(finding.severity == ERROR for finding in findings):
         return findings  # what follows would only repeat it in other words
     findings += [*_depth_steps(recording, indices[0], c), *_noise(depth, c)]
     shift = depth_shift(frames)
@@ -95,13 +96,37 @@ def check_plausibility(
     return [*findings, *_world(recording, depth[0], c)]
 
 
+def require_plausible(
+    recording: Recording,
+    model: ObjectModel | None = None,
+    prompt: Prompt | None = None,
+    configuration: PlausibilityConfiguration | None = None,
+) -> list[Finding]:
+    """Refuse a Recording of which perception would only make wrong poses; return what is merely worth saying.
+
+    Raises:
+        InputError: For the first finding that is an error.
+    """
+    findings = check_plausibility(recording, model, prompt, configuration)
+    for finding in findings:
+        if finding.severity == ERROR:
+            raise InputError(
+                recording.folder,
+                finding.field,
+                found=finding.found,
+                expected=finding.expected,
+                remedy=finding.remedy,
+            )
+    return findings
+
+
 def _intrinsics(recording: Recording, c: PlausibilityConfiguration) -> Iterator[Finding]:
     K = recording.camera_matrix
     for axis, name in ((0, "cx"), (1, "cy")):
         size = recording.image_size[axis]
         if abs(K[axis, 2] - 0.5 * size) > c.principal_point_share * size:
             yield Finding(
-                Severity.WARNING,
+                WARNING,
                 f"cam_K.txt: {name}",
                 f"{K[axis, 2]:.0f} px",
                 f"about {0.5 * size:.0f} px, the middle of {recording.image_size[0]}x{recording.image_size[1]}",
@@ -130,7 +155,7 @@ def _depth_steps(recording: Recording, index: int, c: PlausibilityConfiguration)
     step_mm = int(np.gcd.reduce(steps)) if steps.size > 1 else 1
     if step_mm >= c.coarsest_step_mm:
         yield Finding(
-            Severity.WARNING,
+            WARNING,
             "depth: steps",
             f"{step_mm} mm",
             "1 mm",
@@ -149,7 +174,7 @@ def _noise(depth: list[NDArray[np.float32]], c: PlausibilityConfiguration) -> It
     share = float(np.median(together)) if together.size else 0.0
     if share > c.noise_share:
         yield Finding(
-            Severity.WARNING,
+            WARNING,
             "depth: noise",
             f"{100.0 * share:.1f} % of the distance",
             f"at most {100.0 * c.noise_share:.1f} %",
@@ -180,7 +205,7 @@ def _object(
             )
     if red_and_blue_swapped(rgb[middle], model):
         yield Finding(
-            Severity.WARNING,
+            WARNING,
             "rgb: order of colours",
             "the object's colours with red and blue exchanged",
             "red first",
@@ -191,19 +216,12 @@ def _object(
 def _world(recording: Recording, depth_m: NDArray[np.float32], c: PlausibilityConfiguration) -> Iterator[Finding]:
     T = recording.T_world_camera
     if np.allclose(T, np.eye(4)):
-        yield Finding(
-            Severity.WARNING,
-            "T_world_camera",
-            "the identity",
-            "the pose of the camera in the robot's base",
-            "calibrate it (`h2s2r calibrate camera`) and import with --camera-pose; until then the camera is the world",
-        )
-        return
+        return  # unknown, not wrong; `recording.findings` says so
     rays = Crop(0, 0, *recording.image_size, 1).rays(recording.camera_matrix)
     tilt = plane_tilt(rays * depth_m[..., None], depth_m > 0.0, T)
     if tilt is not None and np.degrees(tilt) > c.warn_tilt_deg:
         yield Finding(
-            Severity.ERROR if np.degrees(tilt) > c.stop_tilt_deg else Severity.WARNING,
+            ERROR if np.degrees(tilt) > c.stop_tilt_deg else WARNING,
             "T_world_camera",
             f"a table that tilts by {np.degrees(tilt):.0f} deg",
             "a level one",
@@ -213,7 +231,7 @@ def _world(recording: Recording, depth_m: NDArray[np.float32], c: PlausibilityCo
     turned = np.degrees(np.arctan2(up[0], -up[1]))
     if np.linalg.norm(up) > _LOOKING_DOWN and abs(turned) > c.upright_deg:
         yield Finding(
-            Severity.WARNING,
+            WARNING,
             "rgb: orientation",
             f"images turned by {abs(turned):.0f} deg",
             "up in the world is up in the image",
@@ -222,4 +240,4 @@ def _world(recording: Recording, depth_m: NDArray[np.float32], c: PlausibilityCo
 
 
 def _error(field: str, found: str, expected: str, remedy: str) -> Finding:
-    return Finding(Severity.ERROR, field, found, expected, remedy)
+    return Finding(ERROR, field, found, expected, remedy)
