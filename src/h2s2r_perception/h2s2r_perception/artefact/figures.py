@@ -11,15 +11,17 @@ from pathlib import Path
 Figure = float | int | str | bool | None
 
 
-def publish_figures(figures: Mapping[str, Figure], output: Path) -> None:
+def publish_figures(figures: Mapping[str, Figure], output: Path, printed: Mapping[str, Figure] | None = None) -> None:
     """Print figures as a table and write them with machine and commit.
 
     Args:
         figures: Flat; the unit is in the key; None where nothing was measured.
         output: The JSON file; its folder is made.
+        printed: The figures for the table where all are too many.
     """
-    width = max(len(name) for name in figures)
-    for name, value in figures.items():
+    printed = figures if printed is None else printed
+    width = max(len(name) for name in printed)
+    for name, value in printed.items():
         print(f"{name:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}")
     output.parent.mkdir(parents=True, exist_ok=True)
     stated = {**figures, "machine": machine(), "commit": commit()}

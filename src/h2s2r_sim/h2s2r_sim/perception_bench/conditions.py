@@ -41,6 +41,8 @@ OBJECTS = (
     "bottle_plain",
 )
 """Names on `objects.tableware.SHELF`: six shapes, four of the eight without any print."""
+OBJECTS_SEEDED = (*OBJECTS, "pitcher_printed", "can_plain", "bottle_printed")
+"""Every object a sequence can be made of; only ever added to at the end, since seeds depend on the places."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Condition:
     turn_deg_s: float
     """Likewise for the angular speed."""
     duration_s: float
+    rest_s: float = 0.45
+    """The object lies still while the hand comes; the first frame is the one in which a user would point at it."""
+    rest_after_s: float = 0.0
+    """The hand puts it down, leaves, and it lies still this long."""
     covered_s: float = 0.0
     """A hand before the camera hides the whole object this long, once."""
     distractor: bool = False
@@ -67,6 +73,9 @@ CONDITIONS: dict[str, Condition] = {
     "distractor": Condition(0.22, 90.0, 2.6, distractor=True),
     "background": Condition(0.30, 140.0, 2.4, moving_background=True),
 }
+
+UNPROMPTED = Condition(0.30, 120.0, 5.6, rest_s=1.7, rest_after_s=1.9)
+"""Recordings in which the object has to be found without a click: a whole small demonstration."""
 
 NOISE_LEVELS: tuple[SensorConfiguration, ...] = (
     SensorConfiguration(0.0005, 0.0010, 0.02, 0.15, 0.10, 1.31, 0.0003, colour_noise_levels=1.0),
@@ -126,11 +135,11 @@ SPLITS: dict[str, Split] = {
 }
 
 
+ALL_CONDITIONS: dict[str, Condition] = {**CONDITIONS, "unprompted": UNPROMPTED}
+"""Everything a sequence can show."""
+
+
 def random_for(split: str, object_name: str, condition: str, index: int) -> np.random.Generator:
     """The random stream of one sequence; streams of different sequences have nothing in common."""
-    place = (sorted(OBJECTS_SEEDED).index(object_name), list(CONDITIONS).index(condition), index)
+    place = (OBJECTS_SEEDED.index(object_name), list(ALL_CONDITIONS).index(condition), index)
     return np.random.default_rng(np.random.SeedSequence([SPLITS[split].seed, *place]))
-
-
-OBJECTS_SEEDED = (*OBJECTS, "pitcher_printed", "can_plain", "bottle_printed")
-"""Every object a sequence can be made of, in an order that does not depend on the benchmark's choice."""

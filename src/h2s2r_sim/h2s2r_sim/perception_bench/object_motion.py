@@ -12,8 +12,6 @@ from h2s2r_sim.perception_bench.conditions import FRAME_RATE_HZ, Condition, Spli
 
 FloatArray = NDArray[np.float64]
 
-REST_S = 0.45
-"""The object lies still while the hand comes: the frame in which a user would point at it is the first."""
 HAND_AWAY_S = 0.3
 """From letting go until the hand covers the object."""
 _SLIDE_BEFORE_COVER_S = 0.55
@@ -77,7 +75,7 @@ def draw_path(
         last_held = legs[0].start_s + legs[0].length_s
         covered_s = last_held + HAND_AWAY_S
         covered = (round(covered_s * FRAME_RATE_HZ), round((covered_s + condition.covered_s) * FRAME_RATE_HZ))
-    held = (round(REST_S * FRAME_RATE_HZ), min(round(last_held * FRAME_RATE_HZ), frames - 1))
+    held = (round(condition.rest_s * FRAME_RATE_HZ), min(round(last_held * FRAME_RATE_HZ), frames - 1))
     return ObjectPath(_along(legs, time_s, split.motion_law), held, covered)
 
 
@@ -92,13 +90,16 @@ def _timetable(random: np.random.Generator, split: Split, condition: Condition) 
     """Name, start [s] and length [s] of each leg."""
     plan = split.plans[random.integers(len(split.plans))]
     if condition.covered_s > 0.0:
-        slide = ("slide", REST_S, _SLIDE_BEFORE_COVER_S)
-        under_the_hand = REST_S + _SLIDE_BEFORE_COVER_S + HAND_AWAY_S + 0.05
+        slide = ("slide", condition.rest_s, _SLIDE_BEFORE_COVER_S)
+        under_the_hand = condition.rest_s + _SLIDE_BEFORE_COVER_S + HAND_AWAY_S + 0.05
         nudge = ("nudge", under_the_hand, condition.covered_s - 0.1)
         return [slide, nudge] if random.random() < 0.6 else [slide]
-    moving_s = condition.duration_s - REST_S - (_RELEASE_S if condition.distractor else 0.0)
+    if condition.rest_after_s > 0.0:
+        plan = ("lift", "lower") if random.random() < 0.6 else ("slide",)
+    moving_s = condition.duration_s - condition.rest_s - condition.rest_after_s
+    moving_s -= _RELEASE_S if condition.distractor else 0.0
     length_s = moving_s / len(plan)
-    return [(name, REST_S + number * length_s, length_s) for number, name in enumerate(plan)]
+    return [(name, condition.rest_s + number * length_s, length_s) for number, name in enumerate(plan)]
 
 
 def _along(legs: list[_Leg], time_s: FloatArray, law: str) -> FloatArray:

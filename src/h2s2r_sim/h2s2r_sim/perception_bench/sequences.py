@@ -18,7 +18,7 @@ from h2s2r_perception.object_model import load_object_model
 from h2s2r_sim.objects.tableware import SHELF, ShelfObject
 from h2s2r_sim.perception_bench.bodies import Body, Lamp
 from h2s2r_sim.perception_bench.conditions import (
-    CONDITIONS,
+    ALL_CONDITIONS,
     FRAME_RATE_HZ,
     HEIGHT_PX,
     NOISE_LEVELS,
@@ -62,6 +62,8 @@ class TrackedSequence:
     """`(T, 4, 4)` [m], the truth."""
     mask: NDArray[np.bool_]
     """`(H, W)`, pixels of the object in frame 0."""
+    T_world_camera: FloatArray
+    """`(4, 4)` [m], the truth; the table's surface is z = 0."""
     visible_fraction: FloatArray
     """`(T,)`, part of the object's silhouette that nothing hides."""
     covered: tuple[int, int] | None
@@ -92,7 +94,7 @@ def generate(split: str, object_name: str, condition: str, index: int, meshes: P
     Args:
         split: `dev` or `test`.
         object_name: On `objects.tableware.SHELF`.
-        condition: Of `CONDITIONS`.
+        condition: Of `ALL_CONDITIONS`.
         index: Which one; the noise level follows from it.
         meshes: Folder for the object's mesh, written when it is not there.
 
@@ -102,7 +104,7 @@ def generate(split: str, object_name: str, condition: str, index: int, meshes: P
     for what, name, known in (
         ("split", split, SPLITS),
         ("object", object_name, SHELF),
-        ("condition", condition, CONDITIONS),
+        ("condition", condition, ALL_CONDITIONS),
     ):
         if name not in known:
             raise InputError("perception benchmark", what, found=name, expected=" or ".join(known), remedy="correct it")
@@ -116,7 +118,7 @@ def generate(split: str, object_name: str, condition: str, index: int, meshes: P
     rays = np.asarray(Crop(0, 0, WIDTH_PX, HEIGHT_PX, 1).rays(camera_matrix), dtype=np.float32)
     for _ in range(_DRAWS):
         azimuth = float(np.deg2rad(random.uniform(*half.camera_azimuth_deg)))
-        staging = draw_staging(random, half, CONDITIONS[condition], item, model, body, azimuth, rays, camera_matrix)
+        staging = draw_staging(random, half, ALL_CONDITIONS[condition], item, model, body, azimuth, rays, camera_matrix)
         if staging is not None:
             break
     else:
@@ -166,7 +168,7 @@ def _filmed(
         placed.append(staging.look_alike)
     still_rgb, still_depth_m = still_image(placed, T_camera_world, camera.camera_matrix, rays, lamp)
     frames = len(path.T_world_object)
-    walker = draw_walker(random, half, azimuth_rad, frames) if CONDITIONS[condition].moving_background else None
+    walker = draw_walker(random, half, azimuth_rad, frames) if ALL_CONDITIONS[condition].moving_background else None
     noise = index % len(NOISE_LEVELS)
     sensor = RgbdSensor(camera, NOISE_LEVELS[noise], seed=int(random.integers(2**31)))
     grain = _draw_grain(random, NOISE_LEVELS[noise].colour_noise_levels)
@@ -196,7 +198,7 @@ def _filmed(
     stamp_ns = np.rint(np.arange(frames) / FRAME_RATE_HZ * 1e9).astype(np.int64)
     return TrackedSequence(
         split, object_name, condition, index, noise, mesh, symmetry, camera.camera_matrix,
-        stamp_ns, rgb, depth_mm, T_camera_object, mask, visible, path.covered,
+        stamp_ns, rgb, depth_mm, T_camera_object, mask, camera.T_world_camera, visible, path.covered,
     )  # fmt: skip
 
 

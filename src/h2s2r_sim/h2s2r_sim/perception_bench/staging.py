@@ -29,8 +29,9 @@ _HIDDEN_HANDLE_RAD = np.deg2rad(55.0)
 _EDGE_ON = np.sin(np.deg2rad(20.0))
 _CHECK_STRIDE, _CHECK_EVERY = 3, 5
 _COVER_DEPTHS_M = (0.50, 0.42, 0.36, 0.31, 0.28)
-_AWAY_M = (0.30, 0.16)
-"""How far back along the arm, and up, the hand comes from."""
+_NEAR_M, _FAR_M = (0.30, 0.16), (0.65, 0.40)
+"""How far back along the arm, and up, the hand comes from: near the object, or from out of the image."""
+_COMING_FRAMES = {_NEAR_M: 13, _FAR_M: 27}
 _FINGERS_OPEN = posture(0.12, thumb_rad=0.05, spread_rad=0.02)
 
 
@@ -71,7 +72,7 @@ def draw_staging(
     held = _draw_grip(random, path, model, azimuth_rad)
     roll = random.choice([0.0, np.pi]) + random.uniform(-0.3, 0.3)
     for depth_m in depths:
-        keys = _keys(held, path, camera, model, depth_m, roll, look_alike)
+        keys = _keys(held, path, camera, condition, depth_m, roll, look_alike)
         hand = _hand_path(keys, path, held)
         staging = Staging(camera, path, hand, look_alike)
         if _is_fair(staging, body, rays):
@@ -152,7 +153,7 @@ def _keys(
     held: tuple[FloatArray, HandPosture],
     path: ObjectPath,
     camera: Camera,
-    model: ObjectModel,
+    condition: Condition,
     depth_m: float,
     roll_rad: float,
     look_alike: Placed | None,
@@ -162,8 +163,9 @@ def _keys(
     first, last = path.held
     frames = len(path.T_world_object)
     along = held_along(path.T_world_object[first : last + 1], T_hand)
+    way = _FAR_M if condition.rest_after_s > 0.0 else _NEAR_M
     keys = [
-        HandKey(1, _withdrawn(T_hand), _FINGERS_OPEN),
+        HandKey(first - _COMING_FRAMES[way], _withdrawn(T_hand, way), _FINGERS_OPEN),
         HandKey(first, T_hand, fingers),
         HandKey(last, along[-1], fingers),
     ]
@@ -177,6 +179,8 @@ def _keys(
             HandKey(path.covered[1], hiding, _FINGERS_OPEN),
             HandKey(path.covered[1] + round(HAND_AWAY_S * FRAME_RATE_HZ), aside, _FINGERS_OPEN),
         ]
+    elif condition.rest_after_s > 0.0:
+        keys.append(HandKey(last + _COMING_FRAMES[way], _withdrawn(along[-1], way), _FINGERS_OPEN))
     elif look_alike is not None and last < frames - 2:
         other = look_alike.T_world_body[:3, 3]
         apart = path.T_world_object[-1, :2, 3] - other[:2]
@@ -187,9 +191,9 @@ def _keys(
     return keys
 
 
-def _withdrawn(T_hand: FloatArray) -> FloatArray:
+def _withdrawn(T_hand: FloatArray, way_m: tuple[float, float]) -> FloatArray:
     away = T_hand.copy()
-    away[:3, 3] += -_AWAY_M[0] * T_hand[:3, 0] + np.array([0.0, 0.0, _AWAY_M[1]])
+    away[:3, 3] += -way_m[0] * T_hand[:3, 0] + np.array([0.0, 0.0, way_m[1]])
     return away
 
 
