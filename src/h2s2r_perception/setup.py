@@ -34,6 +34,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "camera = h2s2r_perception.nodes.camera:main",
+            "recorder = h2s2r_perception.nodes.recorder:main",
             "object_pose = h2s2r_perception.nodes.object_pose:main",
         ]
     },

@@ -119,6 +119,7 @@ def test_silent_without_depth_and_without_object(camera, scene, at, camera_matri
     rgb, depth_mm, _ = scene.render(at(0.6, -0.1, 0.0))
     camera.show(rgb, depth_mm, camera_matrix, 1, with_depth=False)
     camera.show(rgb, np.zeros_like(depth_mm), camera_matrix, 2)
+    assert camera.until(lambda: len(camera.diagnostics) == 1)
     gone, empty_mm, _ = scene.render(at(5.0, 5.0, 0.0))
     camera.show(gone, empty_mm, camera_matrix, 3)
     assert camera.until(lambda: len(camera.diagnostics) == 2)
@@ -126,6 +127,17 @@ def test_silent_without_depth_and_without_object(camera, scene, at, camera_matri
     assert [d.status[0].message for d in camera.diagnostics] == ["lost", "lost"]
     camera.show(rgb, depth_mm, camera_matrix, 4)
     assert camera.until(lambda: len(camera.poses) == 1)
+
+
+def test_images_that_come_while_it_registers_are_left_out_but_for_the_newest(camera, scene, at, camera_matrix):
+    images = [scene.render(at(0.6, -0.15 + 0.002 * step, 0.0), seed=step) for step in range(5)]
+    for second, (rgb, depth_mm, _) in enumerate(images, start=1):
+        camera.show(rgb, depth_mm, camera_matrix, second)
+    assert camera.until(lambda: camera.poses and camera.poses[-1].header.stamp.sec == 5)
+    assert len(camera.poses) < 5  # the first takes a second to register; the last is the newest by then
+    values = {v.key: v.value for v in camera.diagnostics[-1].status[0].values}
+    assert int(values["left_out"]) == 5 - len(camera.poses)
+    assert np.linalg.norm(matrix(camera.poses[-1])[:3, 3] - at(0.6, -0.142, 0.0)[:3, 3]) < 0.005
 
 
 def test_reset_finds_an_object_that_was_carried_off(camera, scene, at, camera_matrix):

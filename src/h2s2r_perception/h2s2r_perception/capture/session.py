@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,7 +94,7 @@ class RecordingSession:
         self._recent: deque[FrameQuality] = deque(maxlen=_REMEMBERED)
         self._dropped = 0
         self._seen_something = False
-        self._started = time.monotonic()
+        self._image_size: tuple[int, int] | None = None
         self._writer = RecordingWriter.create(
             folder,
             camera_matrix=camera_matrix,
@@ -125,6 +124,11 @@ class RecordingSession:
         return (stamps[-1] - stamps[0]) * 1e-9 if stamps else 0.0
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height [px] of the frames; twice the principal point before the first has come."""
+        return self._image_size or (round(2 * self._camera_matrix[0, 2]), round(2 * self._camera_matrix[1, 2]))
+
+    @property
     def last_frame(self) -> FrameQuality | None:
         """Figures of the frame judged last."""
         return self._recent[-1] if self._recent else None
@@ -140,6 +144,7 @@ class RecordingSession:
         if stamps and frame.stamp_ns <= stamps[-1]:
             return
         pause_s = (frame.stamp_ns - stamps[-1]) * 1e-9 if stamps else 0.0
+        self._image_size = (frame.rgb.shape[1], frame.rgb.shape[0])
         self._writer.append(frame.rgb, frame.depth_mm, frame.stamp_ns)
         stamps.append(frame.stamp_ns)
         self.warnings.set("gap", f"a gap of {pause_s:.1f} s without frames" if pause_s > GAP_S else "")

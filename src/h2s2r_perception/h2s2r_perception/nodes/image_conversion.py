@@ -43,12 +43,19 @@ def depth_m(message: Image) -> NDArray[np.float32]:
 
 
 def image(pixels: NDArray, header: Header) -> Image:
-    """An `rgb8` message of `(H, W, 3)` uint8, or a `16UC1` one of `(H, W)` uint16 [mm].
+    """A message of pixels: `(H, W, 3)` uint8 as `rgb8`, `(H, W)` uint16 [mm] as `16UC1`.
+
+    `(H, W)` float32 [m] becomes `32FC1`, `(H, W)` uint8 becomes `mono8`.
 
     Raises:
         ValueError: Another type or shape.
     """
-    encodings = {(np.dtype(np.uint8), 3): "rgb8", (np.dtype(np.uint16), 2): "16UC1"}
+    encodings = {
+        (np.dtype(np.uint8), 3): "rgb8",
+        (np.dtype(np.uint8), 2): "mono8",
+        (np.dtype(np.uint16), 2): "16UC1",
+        (np.dtype(np.float32), 2): "32FC1",
+    }
     encoding = encodings.get((pixels.dtype, pixels.ndim))
     if encoding is None:
         raise ValueError(f"no encoding for {pixels.dtype} of shape {pixels.shape}")
@@ -57,6 +64,11 @@ def image(pixels: NDArray, header: Header) -> Image:
     # rclpy copies an `array.array` at once, but walks over the elements of an ndarray.
     message.data = array.array("B", pixels.tobytes())
     return message
+
+
+def stamp_ns(header: Header) -> int:
+    """A message's stamp [ns]."""
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
 
 
 def camera_matrix(message: CameraInfo) -> NDArray[np.float64]:
