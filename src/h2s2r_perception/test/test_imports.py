@@ -123,6 +123,15 @@ def test_a_missing_depth_image_is_named(published_folder, tmp_path):
         import_recording(published_folder, tmp_path / "recording")
 
 
+def test_a_camera_that_changes_its_resolution_is_named(published_folder, tmp_path):
+    for kind in ("rgb", "depth"):
+        path = published_folder / kind / "00001.png"
+        cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[::2, ::2])
+    with pytest.raises(InputError, match=r"frame 1: expected frames of one size.*160x120|frame 1: .*\(160, 120\)"):
+        import_recording(published_folder, tmp_path / "recording")
+    assert not (tmp_path / "recording").exists()
+
+
 def test_results_of_the_published_system_are_kept_beside_the_recording(published_folder, tmp_path, scene, at):
     T_camera_object = np.linalg.inv(scene.T_world_camera) @ at(0.6, -0.1, 0.0)
     poses = published_folder / "object_pose_trajectory" / "ob_in_cam"

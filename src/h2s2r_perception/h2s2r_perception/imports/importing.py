@@ -14,7 +14,7 @@ from h2s2r_perception.artefact.folder import META
 from h2s2r_perception.geometry import transform_points
 from h2s2r_perception.ground_truth import GROUND_TRUTH_SCHEMA, write_ground_truth
 from h2s2r_perception.imports import bop, folder, ho3d, m3t, realsense, rosbag, ycbineoat
-from h2s2r_perception.imports.foreign import ForeignRecording, ForeignTruth, ImportOptions, Layout
+from h2s2r_perception.imports.foreign import ForeignFrame, ForeignRecording, ForeignTruth, ImportOptions, Layout
 from h2s2r_perception.recording import Recording, RecordingWriter
 from h2s2r_perception.recording.calibration import FloatArray, check_pose
 
@@ -79,8 +79,8 @@ def import_recording(
         inputs={"source": source},
         configuration=configuration,
     ) as writer:
-        for frame in foreign.frames():
-            writer.append(frame.rgb, frame.depth_mm, frame.stamp_ns)
+        for index, frame in enumerate(foreign.frames()):
+            _append(writer, frame, source, index)
         if prompt is not None:
             writer.set_prompt(prompt)
     recording = Recording.open(output)
@@ -90,6 +90,19 @@ def import_recording(
         return Imported(recording, kind, evidence, None, (*foreign.notes, *notes, *removed))
     _keep_truth(truth_folder, foreign.truth, recording, as_plain(configuration))
     return Imported(recording, kind, evidence, truth_folder, (*foreign.notes, *notes))
+
+
+def _append(writer: RecordingWriter, frame: ForeignFrame, source: Path, index: int) -> None:
+    try:
+        writer.append(frame.rgb, frame.depth_mm, frame.stamp_ns)
+    except ValueError as error:
+        raise InputError(
+            source,
+            f"frame {index}",
+            found=str(error),
+            expected="frames of one size, in the order of time",
+            remedy="import the parts before and after it by themselves",
+        ) from error
 
 
 def recognise(source: Path, layout: str = AUTO) -> tuple[Layout, str]:
