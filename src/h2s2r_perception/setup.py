@@ -37,6 +37,7 @@ setup(
             "camera = h2s2r_perception.nodes.camera:main",
             "recorder = h2s2r_perception.nodes.recorder:main",
             "object_pose = h2s2r_perception.nodes.object_pose:main",
+            "isaac_foundationpose = h2s2r_perception.nodes.isaac_foundationpose:main",
         ]
     },
 )
