@@ -47,8 +47,10 @@ def task_contract(task: Task, embodiment: Embodiment, recurrent_shape: tuple[int
 
 
 def task_content(task: Task) -> dict[str, Any]:
-    """A task as plain values, its mesh by content: the same task in another folder is the same."""
+    """A task as plain values, its mesh and parts by content: the same task in another folder is the same."""
     mesh: Path = task.object.mesh
     content = dataclasses.asdict(task)
     content["object"]["mesh"] = content_sha256(mesh)
+    if task.object.parts is not None:
+        content["object"]["parts"] = content_sha256(task.object.parts)
     return content
