@@ -63,7 +63,7 @@ def demo_stages(selection: TaskSelection, *, afresh: bool = False) -> Iterator[S
     yield stages.train_stage(task, run, profile="quick", resume=not afresh)
     yield stages.evaluate_stage(task, run, episodes=EPISODES)
     yield stages.deploy_stage(selection.name_or_file, run, trials=TRIALS)
-    yield stages.report_stage(run)
+    yield stages.report_stage(run, task)
 
 
 def summary_lines(outcomes: Sequence[Outcome], total_s: float, figures: Mapping[str, float], report: Path) -> list[str]:

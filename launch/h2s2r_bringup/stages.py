@@ -218,14 +218,14 @@ def perceive_object_stage(task: Task, given: PerceptionInput, output: Path) -> S
     return Stage("perceive --object-only", "Perceiving the object", output, current, make)
 
 
-def report_stage(run: RunFolder) -> Stage:
+def report_stage(run: RunFolder, task: Task | None) -> Stage:
     """The HTML page, from whatever artefacts there are."""
     from h2s2r_bringup.report import report_is_current, write_report
 
     def make(progress: StageProgress) -> None:
-        write_report(run, run.path.name)
+        write_report(run, run.path.name, task)
 
-    return Stage("report", "Writing the report", run.report, lambda: report_is_current(run), make)
+    return Stage("report", "Writing the report", run.report, lambda: report_is_current(run, task), make)
 
 
 def require_run(run: RunFolder) -> None:

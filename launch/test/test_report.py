@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import trimesh
 
 from h2s2r_bringup import cli
 from h2s2r_bringup.report import figures, plots, sources, video
@@ -19,7 +21,11 @@ from h2s2r_bringup.report.page import Page, render
 from h2s2r_bringup.run_folder import RunFolder
 from h2s2r_perception.artefact import Schema, writing
 from h2s2r_perception.demonstration import SCHEMA, Demonstration
+from h2s2r_perception.object_model import load_object_model
 from h2s2r_perception.recording import RecordingWriter
+from h2s2r_sim.rendering.camera import Camera
+from h2s2r_sim.task import load_task
+from h2s2r_sim.twin_building.twin_view import render_twin, twin_parts
 
 FRAMES, SHIFT_MM = 20, 2.0
 STAMPS = 10**9 + np.arange(FRAMES, dtype=np.int64) * 33_333_333
@@ -114,7 +120,7 @@ def test_every_missing_figure_names_the_command_that_makes_it(tmp_path, capsys):
     assert missing["ik_palm_mm"] == "h2s2r retarget"
     assert missing["success_object_aware_replay_n"] == "h2s2r evaluate"
     assert missing["latency_ms_p99"].startswith("h2s2r up simulated")
-    assert len(missing) == 6 + 4 + 12 + 4
+    assert len(missing) == 6 + 4 + 12 + 4 + 4
 
 
 def test_a_figure_that_is_not_a_number_counts_as_missing(run):
@@ -151,6 +157,63 @@ def test_the_page_is_made_again_only_when_an_artefact_changed(run):
     with writing(run.retargeting, Schema("retargeting", 1)) as artefact:
         (artefact.folder / "more.txt").write_text("changed")
     assert not report_is_current(run)
+
+
+@pytest.fixture
+def looking(tmp_path):
+    """A run whose camera sees the task's own table, box and object, as the task and the demonstration place them."""
+    task, run = load_task("snackbox_push"), RunFolder(tmp_path / "snackbox_push")
+    camera = Camera.look_at((1.0, -0.6, 0.8), (0.6, 0.0, 0.17), focal_length_px=150.0, width=160, height=120)
+    K, T = np.asarray(camera.camera_matrix), np.asarray(camera.T_world_camera)
+    model = load_object_model(task.object.mesh)
+    box = trimesh.Trimesh(model.vertices + _poses()[0, :3, 3], model.faces, process=False)
+    twin = render_twin(twin_parts(task.scene, box), K, T, (160, 120))
+    with RecordingWriter.create(run.recording, camera_matrix=K, T_world_camera=T, camera_name="test") as recording:
+        for stamp in STAMPS:
+            depth = np.rint(1000 * twin.depth_m).astype(np.uint16)
+            recording.append(np.full((120, 160, 3), 90, np.uint8), depth, int(stamp))
+    joints = np.zeros((FRAMES, 21, 3))
+    demonstration = Demonstration(STAMPS, _poses(), np.ones(FRAMES), joints, np.ones(FRAMES), 5, 15, 4)
+    with writing(run.demonstration, SCHEMA) as artefact:
+        demonstration.save(artefact.folder)
+        (artefact.folder / "masks").mkdir()
+        cv2.imwrite(str(artefact.folder / "masks" / "00000.png"), 255 * (twin.part == 2).astype(np.uint8))
+    return run, task
+
+
+def test_the_twin_is_drawn_over_the_image_and_measured(looking):
+    run, task = looking
+    values = write_report(run, "snackbox_push", task).values
+    for part in ("table", "statics", "object"):
+        assert values[f"twin_{part}_depth_mm_p50"] < 0.6
+    assert values["twin_object_iou"] == pytest.approx(1.0)
+    html = run.report.read_text()
+    assert "Digital twin over the camera image" in html
+    assert html.count("data:image/jpeg;base64,") == 1
+    assert report_is_current(run, task)
+
+
+def test_a_scene_that_lies_elsewhere_shows_in_the_figures_and_outdates_the_page(looking):
+    run, task = looking
+    write_report(run, "snackbox_push", task)
+    x, y, z = task.scene.table.position_m
+    lifted = replace(task.scene, table=replace(task.scene.table, position_m=(x, y, z + 0.02)))
+    wrong = replace(task, scene=lifted)
+    assert not report_is_current(run, wrong)
+    assert write_report(run, "snackbox_push", wrong).values["twin_table_depth_mm_p50"] > 15.0
+
+
+def test_a_report_does_without_a_task_that_has_gone(looking, capsys):
+    run, _ = looking
+    assert (
+        cli.main(["report", "--json", "--task", str(run.path.with_suffix(".yaml")), "--root", str(run.path.parent)])
+        == 0
+    )
+    captured = capsys.readouterr()
+    assert "without the digital twin" in captured.err
+    assert "twin_table_depth_mm_p50" not in json.loads(captured.out)
+    assert cli.main(["report", "--json", "--root", str(run.path.parent)]) == 0
+    assert json.loads(capsys.readouterr().out)["twin_table_depth_mm_p50"] < 0.6
 
 
 def test_an_empty_run_gives_a_page_that_says_what_to_run(tmp_path):

@@ -5,31 +5,39 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from h2s2r_bringup.report import plots, sources, video
 from h2s2r_bringup.report.figures import (
     CONTENDERS,
     PERCEPTION_KEYS,
     RETARGETING_KEYS,
+    TWIN_KEYS,
     Figures,
     gather,
 )
-from h2s2r_bringup.report.page import ErrorRow, Page, SecondsRow, SuccessRow, Tile, render
+from h2s2r_bringup.report.page import ErrorRow, Page, SecondsRow, SuccessRow, Tile, TwinSection, render
+from h2s2r_bringup.report.twin import TwinPicture, twin_picture
 from h2s2r_bringup.run_folder import RunFolder, is_imported
 
+if TYPE_CHECKING:
+    from h2s2r_sim.task import Task
 
-def write_report(run: RunFolder, task: str) -> Figures:
+
+def write_report(run: RunFolder, name: str, task: Task | None = None) -> Figures:
     """Write `report.html`; it appears whole or not at all.
 
     Args:
         run: The run; any artefact may still be missing, the page then says which command makes it.
-        task: Name for the title.
+        name: For the title.
+        task: Its scene and object are drawn over the recording; without it that section is left out.
 
     Returns:
         The figures shown.
     """
-    figures = gather(run)
-    html = render(compose(run, task, figures))
+    twin = twin_picture(run, task)
+    figures = gather(run, twin)
+    html = render(compose(run, name, figures, twin, sources.fingerprint(run, task)))
     partial = run.report.with_name(f".{run.report.name}.partial")
     with partial.open("w", encoding="utf-8") as file:
         file.write(html)
@@ -39,16 +47,16 @@ def write_report(run: RunFolder, task: str) -> Figures:
     return figures
 
 
-def report_is_current(run: RunFolder) -> bool:
+def report_is_current(run: RunFolder, task: Task | None = None) -> bool:
     """Whether the page on disk shows the artefacts of now."""
     if not run.report.is_file():
         return False
     with run.report.open(encoding="utf-8") as file:
         head = file.read(1000)
-    return f'content="{sources.fingerprint(run)}"' in head
+    return f'content="{sources.fingerprint(run, task)}"' in head
 
 
-def compose(run: RunFolder, task: str, figures: Figures) -> Page:
+def compose(run: RunFolder, name: str, figures: Figures, twin: TwinPicture | None, fingerprint: str) -> Page:
     """Choose what the page shows."""
     values = figures.values
     curve = sources.learning_curve(run.training / sources.CURVE)
@@ -64,9 +72,9 @@ def compose(run: RunFolder, task: str, figures: Figures) -> Page:
     rendered = not is_imported(run)
     training_s = None if curve is None else float(curve.seconds[-1])
     return Page(
-        task=task,
+        task=name,
         summary=summary(values, training_s, rendered=rendered),
-        fingerprint=sources.fingerprint(run),
+        fingerprint=fingerprint,
         videos=_videos(run),
         human_caption="rendered; the only demonstration there is" if rendered else "the only demonstration there is",
         robot_caption="the first trial, through ROS 2 nodes and the live tracker",
@@ -74,6 +82,7 @@ def compose(run: RunFolder, task: str, figures: Figures) -> Page:
         success=_success_rows(values),
         success_note=_SUCCESS_NOTE,
         plots=drawings,
+        twin=_twin_section(twin),
         errors=_error_rows(values),
         seconds=_seconds_rows(sources.stage_seconds(run)),
         provenance=sources.provenance(),
@@ -172,6 +181,15 @@ def _error_rows(values: Mapping[str, float]) -> list[ErrorRow]:
         for key, label in keys.items()
         if key in values
     ]
+
+
+def _twin_section(twin: TwinPicture | None) -> TwinSection | None:
+    if twin is None:
+        return None
+    rows = [
+        ErrorRow("twin", label, f"{twin.figures[key]:.3g}") for key, label in TWIN_KEYS.items() if key in twin.figures
+    ]
+    return TwinSection(twin.url, rows)
 
 
 def _seconds_rows(seconds: Mapping[str, float]) -> list[SecondsRow]:

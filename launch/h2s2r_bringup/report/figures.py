@@ -7,11 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from h2s2r_bringup.run_folder import RunFolder, has_ground_truth
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.artefact.folder import META
+
+if TYPE_CHECKING:
+    from h2s2r_bringup.report.twin import TwinPicture
 
 PERCEPTION_KEYS: Mapping[str, str] = {
     "object_translation_mm_p50": "object position, median [mm]",
@@ -26,6 +29,12 @@ RETARGETING_KEYS: Mapping[str, str] = {
     "ik_palm_deg": "palm to its target [deg]",
     "ik_fingertip_mm_mean": "fingertips to the human's, mean [mm]",
     "ik_penetration_mm": "deepest penetration [mm]",
+}
+TWIN_KEYS: Mapping[str, str] = {
+    "twin_table_depth_mm_p50": "table: measured against twin depth, median [mm]",
+    "twin_statics_depth_mm_p50": "boxes: measured against twin depth, median [mm]",
+    "twin_object_depth_mm_p50": "object: measured against twin depth, median [mm]",
+    "twin_object_iou": "object: twin's outline over its mask, intersection over union",
 }
 DEPLOYMENT_KEYS: Mapping[str, str] = {
     "deployed_success": "success through the ROS graph, rate",
@@ -59,8 +68,12 @@ class Figures:
         return {**self.values, **({"missing": dict(self.missing)} if self.missing else {})}
 
 
-def gather(run: RunFolder) -> Figures:
+def gather(run: RunFolder, twin: TwinPicture | None = None) -> Figures:
     """Collect every figure that the artefacts of a run hold.
+
+    Args:
+        run: The run.
+        twin: The digital twin over the recording, where it was drawn; what it does not show has no figure.
 
     Raises:
         InputError: An artefact is there but unreadable.
@@ -80,6 +93,9 @@ def gather(run: RunFolder) -> Figures:
                 values[key] = value
             else:
                 missing[key] = command
+    values |= {key: value for key, value in (twin.figures if twin else {}).items() if key in TWIN_KEYS}
+    if not (run.demonstration / META).is_file():
+        missing |= {key: MAKES_PERCEPTION for key in TWIN_KEYS if key not in values}
     return Figures(values, missing)
 
 

@@ -30,6 +30,15 @@ class ErrorRow:
 
 
 @dataclass(frozen=True)
+class TwinSection:
+    """The digital twin over the camera's image."""
+
+    url: str
+    """A `data:` URL."""
+    rows: Sequence[ErrorRow]
+
+
+@dataclass(frozen=True)
 class SecondsRow:
     """How long one stage took."""
 
@@ -64,6 +73,7 @@ class Page:
     success_note: str = ""
     plots: Mapping[str, str] = field(default_factory=dict)
     """`curve`, `path`, `latency` -> SVG."""
+    twin: TwinSection | None = None
     errors: Sequence[ErrorRow] = ()
     seconds: Sequence[SecondsRow] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from h2s2r_perception.accuracy import GROUND_TRUTH
 from h2s2r_perception.artefact import content_sha256
 from h2s2r_perception.artefact.folder import META
 
+if TYPE_CHECKING:
+    from h2s2r_sim.task import Task
+
 FloatArray = NDArray[np.float64]
 
 CURVE, DEPLOYMENT, LATENCIES, ROLLOUT, OVERLAY = (
@@ -32,7 +35,7 @@ CURVE, DEPLOYMENT, LATENCIES, ROLLOUT, OVERLAY = (
     "rollout.mp4",
     "overlay.mp4",
 )
-LAYOUT = 1
+LAYOUT = 2
 """Of the page; a report of an older layout is made again."""
 
 
@@ -61,9 +64,9 @@ class ObjectPath:
     truth: FloatArray | None
 
 
-def fingerprint(run: RunFolder) -> str:
-    """Identifies the artefacts that a report shows; the same as long as none of them changed."""
-    total = hashlib.sha256(f"layout {LAYOUT}".encode())
+def fingerprint(run: RunFolder, task: Task | None = None) -> str:
+    """Identifies what a report shows: the artefacts, and the scene drawn over the recording."""
+    total = hashlib.sha256(f"layout {LAYOUT} {None if task is None else task.scene}".encode())
     for folder in (
         run.recording,
         run.ground_truth,
