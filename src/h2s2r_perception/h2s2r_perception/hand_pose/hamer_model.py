@@ -119,13 +119,13 @@ def _load(data: Path) -> tuple[Any, Any]:
         settings.CACHE_DIR_HAMER = str(data)
         network, configuration = importlib.import_module("hamer.models").load_hamer(str(data / CHECKPOINT))
         return network, configuration
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # PyOpenGL without EGL fails with the latter
         raise InputError(
             "hamer",
             "package",
             found=str(error),
             expected="hamer, from github.com/geopavlakos/hamer",
-            remedy="clone it and pip install -e .[all] (docs/adapters.md)",
+            remedy="clone it and pip install -e .[all]; apt install libegl1 (docs/adapters.md)",
         ) from error
     except (RuntimeError, KeyError, AssertionError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise InputError(

@@ -58,7 +58,7 @@ def build(configuration: Sam2Configuration, *, video: bool) -> Any:
             remedy="use 1024, what it was trained for",
         )
     package = _package()
-    checkpoint = Path(configuration.checkpoint)
+    checkpoint = Path(configuration.checkpoint).expanduser()
     name = f"sam2.1_hiera_{configuration.model}.pt"
     if not configuration.checkpoint or not checkpoint.is_file():
         raise InputError(
