@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_perception.following import follow_hand
 from h2s2r_perception.hand_pose.estimator import HandEstimate
 from h2s2r_perception.hand_pose.hamer import HamerConfiguration, HamerHandEstimator
 from h2s2r_perception.hand_pose.mano import JOINT_ORDER, TIP_VERTICES
 from h2s2r_perception.hand_pose.skeleton import PARENT
 from h2s2r_perception.image_points import project
+from h2s2r_perception.recording import Recording, RecordingWriter
 
 K = np.array([[430.0, 0.0, 338.0], [0.0, 430.0, 158.0], [0.0, 0.0, 1.0]])
 
@@ -119,6 +121,23 @@ def test_masks_are_those_of_the_frames_in_order(fake, frame, tmp_path):
     assert [estimate is None for estimate in found] == [False, True, False]
     with pytest.raises(InputError, match=r"00003\.png.*sam2_video"):
         estimator.estimate(frame.rgb, frame.depth_m, K)
+
+
+def test_a_recording_is_followed_with_it_like_with_any_other(fake, frame, tmp_path):
+    folder = write_masks(tmp_path, [frame.mask] * 3)
+    T_world_camera = np.array([[0.0, 0, 1, 1], [-1, 0, 0, 2], [0, -1, 0, 3], [0, 0, 0, 1]])
+    with RecordingWriter.create(
+        tmp_path / "recording", camera_matrix=K, T_world_camera=T_world_camera, camera_name="test"
+    ) as writer:
+        for index in range(3):
+            depth_mm = np.rint(1e3 * frame.depth_m).astype(np.uint16)
+            writer.append(frame.rgb, depth_mm, 10**9 + index * 33_333_333)
+    estimator = HamerHandEstimator(HamerConfiguration(fake.data, folder, device="cpu"))
+    track = follow_hand(Recording.open(tmp_path / "recording"), estimator, lambda part: None)
+    expected = frame.joints @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
+    assert np.linalg.norm(track.joints_world - expected, axis=-1).mean() < 0.005
+    assert (track.confidence > 0.8).all()
+    assert track.right.all()
 
 
 def test_every_finger_of_mano_comes_in_our_order():
