@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from h2s2r_bringup.commands.options import Numbers, TaskSelection, force_option, task_options
+
+if TYPE_CHECKING:
+    from h2s2r_perception.recording import Recording
 
 
 @click.command("import")
@@ -102,7 +105,21 @@ def command(
         print(f"  {note}")
     if imported.ground_truth is not None:
         print(f"  poses that came with the data: {imported.ground_truth}")
+    for line in _findings(imported.recording):
+        print(f"  {line}")
     print(f"{imported.recording.frame_count} frames in {target}")
+
+
+def _findings(recording: Recording) -> list[str]:
+    """What is not as it should be, for the user to judge; perception refuses what it cannot use."""
+    import numpy as np
+
+    from h2s2r_perception.plausibility import check_plausibility
+    from h2s2r_perception.recording.quality import quality_of
+
+    unknown_pose = np.allclose(recording.T_world_camera, np.eye(4))  # said already
+    findings = [*quality_of(recording).findings, *check_plausibility(recording)]
+    return [f"{item.severity}: {item}" for item in findings if not (unknown_pose and item.field == "T_world_camera")]
 
 
 def prompt_of(box: tuple[int, ...] | None, click: tuple[int, ...] | None, frame: int) -> Any:

@@ -21,7 +21,7 @@ from h2s2r_perception.recording import Prompt, Recording, RecordingWriter
 from h2s2r_perception.recording.findings import ERROR, WARNING
 from h2s2r_perception.recording.quality import quality_of
 
-FRAMES = 6
+FRAMES = 5
 PERIOD_NS = 33_333_333
 SPEED_M = 0.006
 """A frame: 0.18 m/s at 30 Hz."""
@@ -121,22 +121,14 @@ def overexposed(rgb):
     return np.clip(rgb.astype(float) * 2.2 + 20.0, 0, 255).astype(np.uint8)
 
 
-def gamma(rgb):
-    return np.rint(255.0 * (rgb / 255.0) ** 0.45).astype(np.uint8)
-
-
 BENIGN = {
-    "as it should be": (lambda take: take, 2.0, 1.0),
-    "cropped": (lambda take: take.cropped(40, 20, 300, 230), 2.0, 1.0),
     "turned by 90 degrees": (lambda take: take.turned(1), 2.0, 1.0),
     "upside down": (lambda take: take.turned(2), 2.0, 1.0),
     "three times the noise": (lambda take: take.images(depth=noisier), 4.0, 2.0),
     "over-exposed": (lambda take: take.images(colour=overexposed), 3.0, 1.5),
-    "another gamma": (lambda take: take.images(colour=gamma), 3.0, 1.5),
     "848x480, halved": (lambda take: take.resampled(424, 240), 2.5, 1.0),
     "1280x720, halved": (lambda take: take.cropped(0, 30, 320, 210).resampled(640, 360), 2.5, 1.0),
-    "half the resolution": (lambda take: take.resampled(160, 120), 3.0, 2.0),
-    "cut through the object": (lambda take: take.cropped(0, 0, 230, 240), 3.0, 1.5),
+    "cropped through the object": (lambda take: take.cropped(0, 0, 230, 240), 3.0, 1.5),
     "15 Hz": (lambda take: take.every_second(), 2.0, 1.0),
 }
 """Change, and the median errors that are allowed [mm, deg]; the largest may be three times as large."""
