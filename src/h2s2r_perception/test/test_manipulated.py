@@ -1,9 +1,10 @@
-"""The manipulated object is found without a click: what a hand came to and what then moved, nothing else."""
+"""From a film alone: which object it is about, without a click, and which pixels are the hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import open3d as o3d
 import pytest
@@ -13,6 +14,7 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.recording import Recording, RecordingWriter
 from h2s2r_perception.segmentation import propose_manipulated_object
+from h2s2r_perception.segmentation.hand_mask import write_hand_masks
 from h2s2r_perception.segmentation.stays import deepest, moving_pixels
 from h2s2r_perception.segmentation.timelapse import read_timelapse
 
@@ -82,11 +84,13 @@ def film(folder, things, start=(-0.02, -0.6, 0.3), touch=(-0.02, -0.045, 0.02)):
     rays = np.concatenate([np.zeros_like(ray), ray], axis=-1).astype(np.float32)
     table = trimesh.creation.box((1.2, 1.2, 0.04), transform=trimesh.transformations.translation_matrix([0, 0, -0.02]))
     arm = trimesh.util.concatenate(
-        [trimesh.creation.capsule(height=0.08, radius=0.025), trimesh.creation.capsule(height=0.5, radius=0.035)]
+        [trimesh.creation.capsule(height=0.08, radius=0.022), trimesh.creation.capsule(height=0.5, radius=0.02)]
     )
     arm.apply_transform(trimesh.transformations.rotation_matrix(1.1, [1, 0, 0]))
-    arm.vertices -= arm.vertices[np.argmin(arm.vertices[:, 2])]
-    truth = []
+    tip = arm.vertices[np.argmin(arm.vertices[:, 2])].copy()
+    arm.vertices -= tip
+    spine = np.linspace(-0.24, -0.08, 21)[:, None] * [0.0, -np.sin(1.1), np.cos(1.1)] - tip
+    truth, joints = [], []
     with RecordingWriter.create(folder, camera_matrix=K, T_world_camera=T_world_camera, camera_name="x") as writer:
         for frame in range(FRAMES):
             hand = things[0].pose(frame)[:3, 3] + touch
@@ -120,7 +124,8 @@ def film(folder, things, start=(-0.02, -0.6, 0.3), touch=(-0.02, -0.045, 0.02)):
             depth_mm = np.where(depth > 0, np.rint(noisy * 1000), 0).clip(0).astype(np.uint16)
             writer.append(rgb, depth_mm, round(frame * 1e9 / RATE_HZ) + 1)
             truth.append(owner)
-    return Recording.open(folder), truth
+            joints.append(spine + hand)
+    return Recording.open(folder), truth, np.array(joints)
 
 
 def assert_found(proposal, truth, index=0):
@@ -134,12 +139,12 @@ def assert_found(proposal, truth, index=0):
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory):
     thing = box((-0.02, -0.02), RED, path=eased(FRAMES, (-0.10, 0.06, 0.0, 0.4)))
-    recording, truth = film(tmp_path_factory.mktemp("pushed") / "r", [thing, *BYSTANDERS])
-    return recording, truth, thing
+    recording, truth, joints = film(tmp_path_factory.mktemp("pushed") / "r", [thing, *BYSTANDERS])
+    return recording, truth, thing, joints
 
 
 def test_a_pushed_box_is_found_beside_its_twin_that_nobody_touches(pushed):
-    recording, truth, thing = pushed
+    recording, truth, thing, _ = pushed
     proposal = propose_manipulated_object(recording, thing.model())
     assert_found(proposal, truth)
     normal, up = proposal.plane[:3], recording.T_world_camera[2, :3]  # of the table, camera frame
@@ -150,7 +155,7 @@ def test_a_pushed_box_is_found_beside_its_twin_that_nobody_touches(pushed):
 
 
 def test_no_mesh_is_needed(pushed):
-    recording, truth, _ = pushed
+    recording, truth, *_ = pushed
     assert_found(propose_manipulated_object(recording), truth)
 
 
@@ -169,7 +174,7 @@ def test_what_is_merely_reached_across_does_not_count_as_moving(pushed):
 
 def test_a_hand_that_rests_in_view_and_moves_first_is_not_the_object(tmp_path):
     lifted = box((-0.02, 0.0), RED, path=eased(FRAMES, (0.05, 0.05, 0.12, 0.3)))
-    recording, truth = film(tmp_path / "r", [lifted, *BYSTANDERS], start=(0.02, -0.14, 0.0))
+    recording, truth, _ = film(tmp_path / "r", [lifted, *BYSTANDERS], start=(0.02, -0.14, 0.0))
     proposal = propose_manipulated_object(recording, lifted.model())
     assert_found(proposal, truth)
     assert proposal.frame < ARRIVES + 2 or proposal.frame > LEAVES - 2  # before it moves, or after
@@ -177,12 +182,12 @@ def test_a_hand_that_rests_in_view_and_moves_first_is_not_the_object(tmp_path):
 
 def test_a_can_turned_in_place_shows_itself_by_its_skin_alone(tmp_path):
     can = Thing(trimesh.creation.cylinder(0.04, 0.11), (-0.02, 0.0), BLUE, eased(FRAMES, (0, 0, 0, 1.2)))
-    recording, truth = film(tmp_path / "r", [can, BYSTANDERS[0]])
+    recording, truth, _ = film(tmp_path / "r", [can, BYSTANDERS[0]])
     assert_found(propose_manipulated_object(recording, can.model()), truth)
 
 
 def test_a_hand_that_moves_nothing_is_refused(tmp_path):
-    recording, _ = film(tmp_path / "r", [box((-0.02, -0.02), RED), *BYSTANDERS])
+    recording, _, _ = film(tmp_path / "r", [box((-0.02, -0.02), RED), *BYSTANDERS])
     with pytest.raises(InputError) as refusal:
         propose_manipulated_object(recording)
     assert refusal.value.field == "manipulated object"
@@ -192,10 +197,38 @@ def test_a_hand_that_moves_nothing_is_refused(tmp_path):
 
 def test_two_alike_things_that_one_hand_moves_are_refused(tmp_path):
     path = eased(FRAMES, (0.0, 0.10, 0.0, 0.0))
-    both = [box((-0.075, -0.06), RED, path=path), box((0.075, -0.06), RED, path=path)]
-    recording, _ = film(tmp_path / "r", both, touch=(0.075, -0.045, 0.02))
+    both = [box((-0.065, -0.06), RED, path=path), box((0.065, -0.06), RED, path=path)]
+    recording, _, _ = film(tmp_path / "r", both, touch=(0.065, -0.045, 0.02))
     with pytest.raises(InputError, match=r"two things that moved, at .* and at .*--box"):
         propose_manipulated_object(recording, both[0].model())
+
+
+@pytest.mark.parametrize("unseen", [[], [12, 13, 14, 15]])
+def test_hand_masks_hold_the_arm_and_not_the_object(pushed, tmp_path, unseen):
+    recording, truth, _, joints = pushed
+    joints = joints.copy()
+    joints[unseen] = np.nan  # told by its colours then
+    (tmp_path / "masks").mkdir()
+    for frame, owner in enumerate(truth):
+        cv2.imwrite(str(tmp_path / "masks" / f"{frame:05d}.png"), (owner == 0).astype(np.uint8) * 255)
+    write_hand_masks(recording, joints, tmp_path, lambda share: None)
+    overlaps = []
+    for frame, owner in enumerate(truth):
+        mask = cv2.imread(str(tmp_path / "hand_masks" / f"{frame:05d}.png"), cv2.IMREAD_UNCHANGED) == 255
+        assert not (mask & (owner == 0)).any()
+        hand = owner == HAND
+        if hand.sum() > 300:
+            overlaps.append((mask & hand).sum() / (mask | hand).sum())
+        elif not hand.any():
+            assert mask.sum() < 40
+    assert len(overlaps) > 10
+    assert np.median(overlaps) > 0.9
+    assert min(overlaps) > 0.75
+
+
+def test_hand_masks_need_the_objects(pushed, tmp_path):
+    with pytest.raises(InputError, match=r"masks/00000.png.*perceive"):
+        write_hand_masks(pushed[0], pushed[3], tmp_path, lambda share: None)
 
 
 def test_the_deepest_surface_is_what_lasts_not_a_single_far_reading():
