@@ -21,6 +21,7 @@ COMMANDS = {
     "demonstrate": "demonstrate",
     "calibrate": "calibrate",
     "twin": "twin",
+    "record": "record",
     "import": "import_recording",
     "export": "export",
     "perceive": "perceive",
