@@ -112,6 +112,7 @@ def object_command(
 @click.option("--embodiment", default="iiwa14_allegro", show_default=True)
 @click.option("--friction", type=float, default=0.5, show_default=True, help="Depth does not tell.")
 @click.option("--every-shape", is_flag=True, help="Give boxes round things that are no boxes, too.")
+@click.option("--with-object", is_flag=True, help="Also give the thing that the recording's prompt points at.")
 @click.option("--output", type=_PATH, default=Path("scene"), show_default=True)
 @click.option("--force", is_flag=True, help="Replace a scene that is there.")
 def scene_command(
@@ -124,14 +125,16 @@ def scene_command(
     embodiment: str,
     friction: float,
     every_shape: bool,
+    with_object: bool,
     output: Path,
     force: bool,
 ) -> None:
     """Measure table and boxes of a scene from depth.
 
     In: a Recording whose camera pose is known; with --joints or --robot-mesh one that is known to 30 cm and
-    45 deg, and a robot in view. Out: scene/ with scene.yaml for the task file, the camera's pose as the table
-    or the robot correct it (h2s2r calibrate apply scene), and a picture.
+    45 deg, and a robot in view. What the recording's prompt points at is the object, and left out. Out: scene/
+    with scene.yaml for the task file, the camera's pose as the table or the robot correct it
+    (h2s2r calibrate apply scene), and a picture.
     """
     from h2s2r_perception.recording import Recording
     from h2s2r_sim.twin_building.depth_view import box_mask
@@ -141,7 +144,7 @@ def scene_command(
     width, height = Recording.open(recording).image_size
     left_out = [box_mask((box[0], box[1], box[2], box[3]), (height, width)) for box in leave_out]
     left_out += [_mask(path, (height, width)) for path in masks]
-    configuration = SceneTwinConfiguration((frames[0], frames[1] + 1), friction, every_shape)
+    configuration = SceneTwinConfiguration((frames[0], frames[1] + 1), friction, every_shape, with_object)
     robot = _robot(joints, robot_mesh, embodiment)
     found = build_scene_twin(recording, output, configuration, left_out, robot)
     _show(found.figures)

@@ -18,7 +18,7 @@ from h2s2r_sim.task import BoxSpec, SceneSpec, load_task
 from h2s2r_sim.twin_building.depth_view import DepthView, box_mask
 from h2s2r_sim.twin_building.level_table import find_table
 from h2s2r_sim.twin_building.open3d_library import open3d
-from h2s2r_sim.twin_building.registration import register_robot
+from h2s2r_sim.twin_building.registration import RegistrationSettings, register_robot
 from h2s2r_sim.twin_building.robot_surface import robot_mesh, sample_outside
 from h2s2r_sim.twin_building.scene_boxes import find_boxes, table_rectangle
 from h2s2r_sim.twin_building.scene_twin import SceneTwinConfiguration, build_scene_twin, find_scene
@@ -142,6 +142,11 @@ def with_robot(robot):
     return measured([FLOOR, box_mesh(*TABLE), *(box_mesh(*box) for box in BESIDE_ROBOT), robot], seed=3, camera=FAR)
 
 
+def scanned(view):
+    """The points of a view `(N, 3)`, camera frame."""
+    return view.camera_points()[view.depth_m > 0]
+
+
 def off(T, degrees, shift):
     return pose(rotation_from_vector(np.array([0.0, 0.0, np.radians(degrees)])), np.array(shift)) @ T
 
@@ -163,8 +168,11 @@ def test_the_robot_in_view_corrects_a_camera_that_is_30_degrees_and_20_centimetr
 
 
 def test_a_robot_that_is_not_there_is_not_found(view, robot):
+    table, (points, normals) = find_table(view), sample_outside(robot, 6000)
     with pytest.raises(InputError, match=r"robot: (fitness|shape|place)"):
-        find_scene(view, SceneTwinConfiguration(), robot)
+        register_robot(
+            points, normals, scanned(view)[::4], table.T_level_camera, table.height_m, RegistrationSettings(yaw_rad=0.3)
+        )
 
 
 def test_a_round_base_alone_leaves_its_turn_open():
@@ -175,11 +183,7 @@ def test_a_round_base_alone_leaves_its_turn_open():
     table = find_table(seen)
     with pytest.raises(InputError, match="slides unnoticed"):
         register_robot(
-            points,
-            normals,
-            seen.camera_points()[seen.depth_m > 0],
-            table.T_level_camera,
-            table.height_m,
+            points, normals, scanned(seen), table.T_level_camera, table.height_m, RegistrationSettings(yaw_rad=0.2)
         )
 
 
@@ -202,6 +206,14 @@ def test_the_artefact_is_a_task_scene_and_a_picture(view, tmp_path):
     assert found.figures["twin_statics_depth_mm_p50"] < 4.0
     np.testing.assert_allclose(np.loadtxt(tmp_path / "scene" / "T_world_camera.txt"), view.T_world_camera, atol=2e-3)
     assert (tmp_path / "scene" / "picture.png").is_file()
+
+
+def test_what_the_prompt_points_at_is_the_object_and_left_out(view):
+    camera = np.linalg.inv(view.T_world_camera) @ np.append(np.add(BOXES[1][1], [0, 0, 0.09]), 1.0)
+    column, row, depth = view.camera_matrix @ camera[:3]
+    found = find_scene(view, SceneTwinConfiguration(), pointed_at=(round(column / depth), round(row / depth) + 3))
+    assert len(found.scene.statics) == len(BOXES) - 1
+    assert all(np.linalg.norm(np.subtract(box.position_m, BOXES[1][1])) > 0.1 for box in found.scene.statics)
 
 
 def test_a_twin_beside_the_truth_is_measured_as_such(view):

@@ -22,7 +22,7 @@ import yaml
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import Schema, as_plain, writing
-from h2s2r_perception.recording import Recording
+from h2s2r_perception.recording import Prompt, Recording
 from h2s2r_sim.task import BoxSpec, SceneSpec
 from h2s2r_sim.twin_building.depth_view import DepthView, median_depth
 from h2s2r_sim.twin_building.level_table import GUESSED_TILT_RAD, LevelTable, find_table
@@ -49,6 +49,8 @@ class SceneTwinConfiguration:
     """Depth does not tell."""
     every_shape: bool = False
     """Also give things that are no boxes, as the boxes round them."""
+    with_object: bool = False
+    """Also give the thing that the Recording's prompt points at: the object, which the task names elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def build_scene_twin(
     """
     recording = Recording.open(recording_folder)
     view = median_depth(recording, range(*configuration.frames), left_out)
-    found = find_scene(view, configuration, robot)
+    found = find_scene(view, configuration, robot, None if configuration.with_object else _pointed_at(recording.prompt))
     first = min(configuration.frames[0], recording.frame_count - 1)
     twin = render_twin(
         twin_parts(found.scene, robot=robot), view.camera_matrix, found.T_world_camera, recording.image_size
@@ -104,9 +106,15 @@ def build_scene_twin(
 
 
 def find_scene(
-    view: DepthView, configuration: SceneTwinConfiguration, robot: trimesh.Trimesh | None = None
+    view: DepthView,
+    configuration: SceneTwinConfiguration,
+    robot: trimesh.Trimesh | None = None,
+    pointed_at: tuple[int, int] | None = None,
 ) -> SceneTwin:
-    """Table, boxes and, by the robot, the camera's pose, of one depth view."""
+    """Table, boxes and, by the robot, the camera's pose, of one depth view.
+
+    The thing at the pixel `pointed_at` (column, row) is the object, and left out.
+    """
     registration = None
     figures: dict[str, Any] = {}
     if robot is not None:
@@ -125,6 +133,9 @@ def find_scene(
     table = find_table(view)
     rectangle, cut = table_rectangle(table)
     boxes = [box for box in find_boxes(table, view.camera_matrix) if robot is None or not _in_robot(box, robot)]
+    if pointed_at is not None:
+        place = table.points[pointed_at[1], pointed_at[0]]
+        boxes = [box for box in boxes if not _holds(box, place)]
     kept = [box for box in boxes if box.is_box or configuration.every_shape]
     figures |= {
         "table_height_m": table.height_m,
@@ -178,6 +189,24 @@ def _spec(name: str, box: FittedBox, friction: float) -> BoxSpec:
 def _rounded(values: tuple[float, float, float]) -> tuple[float, float, float]:
     """To a tenth of a millimetre, which is less than is known."""
     return round(values[0], 4), round(values[1], 4), round(values[2], 4)
+
+
+def _pointed_at(prompt: Prompt | None) -> tuple[int, int] | None:
+    """The pixel (column, row) in the middle of what a box or a click says."""
+    if prompt is None or prompt.mask is not None:
+        return None
+    if prompt.box is not None:
+        return round((prompt.box[0] + prompt.box[2]) / 2), round((prompt.box[1] + prompt.box[3]) / 2)
+    return None if prompt.click is None else (round(prompt.click[0]), round(prompt.click[1]))
+
+
+def _holds(box: FittedBox, point: FloatArray) -> bool:
+    """Whether a point `(3,)` lies in a box, its surface included."""
+    x, y, z = point - box.position_m
+    along = np.array(
+        [np.cos(box.yaw_rad) * x + np.sin(box.yaw_rad) * y, -np.sin(box.yaw_rad) * x + np.cos(box.yaw_rad) * y, z]
+    )
+    return bool(np.all(np.abs(along) < np.array(box.size_m) / 2 + 0.01))
 
 
 def _in_robot(box: FittedBox, robot: trimesh.Trimesh) -> bool:
