@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_sim.task import load_task
+from h2s2r_sim.task import Task, load_task
 
 ParameterValue = bool | int | float | str | list[float]
 
@@ -33,6 +33,11 @@ class GraphSettings:
     """Start poses and randomisation of the simulated robot follow from it."""
     camera_latency_s: float = 1.0 / 30.0
     """Age of a simulated image when it is published [s of simulated time]; a RealSense has about one frame."""
+    camera: str = "realsense"
+    """Of a graph that looks at the world: `realsense`, `topics` (a driver that runs already), the folder of a
+    Recording, or a file of librealsense."""
+    camera_pose: Path | None = None
+    """A 4x4 file, or what `h2s2r calibrate camera` made; None: the pose in the Recording that is played, if one is."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class NodeSpec:
 COLOUR_TOPIC = "/camera/camera/color/image_raw"
 DEPTH_TOPIC = "/camera/camera/aligned_depth_to_color/image_raw"
 CAMERA_INFO_TOPIC = "/camera/camera/color/camera_info"
+TOPICS = "topics"
+"""The camera of a graph that starts none."""
 
 
 def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
@@ -93,20 +100,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             services=("/simulation/reset",),
             publishes_images=True,
         ),
-        NodeSpec(
-            name="object_pose",
-            package="h2s2r_perception",
-            executable="object_pose",
-            module="h2s2r_perception.nodes.object_pose",
-            parameters={
-                "mesh": str(task.object.mesh),
-                "symmetry": task.object.symmetry,
-                "recording": str(run / "recording"),
-                "table_height_m": task.scene.table_height_m,
-            },
-            publishes=("/object_pose",),
-            services=("/object_pose/reset",),
-        ),
+        _object_pose(task, {"recording": str(run / "recording")}),
         NodeSpec(
             name="goal",
             package="h2s2r_policy",
@@ -150,7 +144,70 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
     )
 
 
-GRAPHS: Mapping[str, Callable[[GraphSettings], tuple[NodeSpec, ...]]] = {"simulated": simulated}
+def demo_capture(settings: GraphSettings) -> tuple[NodeSpec, ...]:
+    """Recording a demonstration: a camera, a recorder with services, and, once calibrated, the object's pose.
+
+    Without a camera pose no object can be placed in the world; then the graph records without that node.
+    """
+    task = load_task(settings.task)
+    calibration = _calibration(settings)
+    camera = NodeSpec(
+        name="camera",
+        package="h2s2r_perception",
+        executable="camera",
+        module="h2s2r_perception.nodes.camera",
+        # A recording stands for a camera, which has no end.
+        parameters={"source": settings.camera, "loop": True},
+        publishes=(COLOUR_TOPIC, DEPTH_TOPIC, CAMERA_INFO_TOPIC),
+        publishes_images=True,
+    )
+    recorder = NodeSpec(
+        name="recorder",
+        package="h2s2r_perception",
+        executable="recorder",
+        module="h2s2r_perception.nodes.recorder",
+        parameters={
+            "folder": str(settings.run_folder / "takes"),
+            "preview": str(settings.output_folder / "preview.jpg"),
+            "table_height_m": task.scene.table_height_m,
+            **calibration,
+        },
+        services=("/recorder/start", "/recorder/stop"),
+    )
+    cameras = () if settings.camera == TOPICS else (camera,)
+    return (*cameras, recorder, *((_object_pose(task, calibration),) if calibration else ()))
+
+
+def _object_pose(task: Task, calibration: Mapping[str, ParameterValue]) -> NodeSpec:
+    """The tracker, told the task's object and table, and where the camera stands."""
+    return NodeSpec(
+        name="object_pose",
+        package="h2s2r_perception",
+        executable="object_pose",
+        module="h2s2r_perception.nodes.object_pose",
+        parameters={
+            "mesh": str(task.object.mesh),
+            "symmetry": task.object.symmetry,
+            **calibration,
+            "table_height_m": task.scene.table_height_m,
+        },
+        publishes=("/object_pose",),
+        services=("/object_pose/reset",),
+    )
+
+
+def _calibration(settings: GraphSettings) -> dict[str, ParameterValue]:
+    """The parameter by which a node learns where the camera stands; none when nobody knows."""
+    if settings.camera_pose is not None:
+        return {"camera_pose": str(settings.camera_pose)}
+    is_recording = (Path(settings.camera) / "meta.json").is_file()
+    return {"recording": settings.camera} if is_recording else {}
+
+
+GRAPHS: Mapping[str, Callable[[GraphSettings], tuple[NodeSpec, ...]]] = {
+    "simulated": simulated,
+    "demo_capture": demo_capture,
+}
 """Graph name -> its nodes, upstream first."""
 
 

@@ -160,8 +160,24 @@ def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> St
     return Stage("up simulated", "Deploying", run.deployment, lambda: up_to_date(run.path, configuration), make)
 
 
-def run_graph(graph: str, task: str, run: RunFolder, *, seed: int = 0) -> int:
-    """Start a graph and leave it running until Ctrl-C; nothing is kept but logs.
+def run_graph(
+    graph: str,
+    task: str,
+    run: RunFolder,
+    *,
+    seed: int = 0,
+    camera: str = "realsense",
+    camera_pose: Path | None = None,
+) -> int:
+    """Start a graph and leave it running until Ctrl-C; nothing is kept but logs, and takes that were recorded.
+
+    Args:
+        graph: Name in the node table.
+        task: Name or file of the task, as the nodes load it themselves.
+        run: Where the artefacts lie.
+        seed: Of what a simulated robot draws.
+        camera: Of a graph that looks at the world (`GraphSettings.camera`).
+        camera_pose: Where it stands.
 
     Returns:
         The graph's exit code.
@@ -169,10 +185,13 @@ def run_graph(graph: str, task: str, run: RunFolder, *, seed: int = 0) -> int:
     from h2s2r_bringup.node_table import GraphSettings, nodes_of
     from h2s2r_bringup.up import up
 
-    require_run(run)
-    settings = GraphSettings(run.path, task, run.path / "log" / graph, seed=seed)
-    nodes_of(graph, settings)  # refuses an unknown name before the policy is looked at
-    _demand_fitting_policy(run)
+    settings = GraphSettings(
+        run.path, task, run.path / "log" / graph, seed=seed, camera=camera, camera_pose=camera_pose
+    )
+    nodes = nodes_of(graph, settings)  # refuses an unknown name before the policy is looked at
+    if any(node.name == "policy" for node in nodes):
+        require_run(run)
+        _demand_fitting_policy(run)
     return up(graph, settings)
 
 

@@ -7,15 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from h2s2r_bringup.node_table import GRAPHS, GraphSettings, nodes_of, topics_of
+from h2s2r_bringup.node_table import GRAPHS, GraphSettings, environment_of, nodes_of, topics_of
 from h2s2r_perception.artefact import InputError
 
 ROOT = Path(__file__).parents[2]
 
 
+def settings(tmp_path, **values):
+    pose = tmp_path / "pose.txt"
+    return GraphSettings(tmp_path / "run", "snackbox_push", tmp_path / "out", camera_pose=pose, **values)
+
+
 @pytest.fixture(params=sorted(GRAPHS))
 def nodes(request, tmp_path):
-    return nodes_of(request.param, GraphSettings(tmp_path / "run", "snackbox_push", tmp_path / "out", trials=3, seed=5))
+    return nodes_of(request.param, settings(tmp_path, trials=3, seed=5))
+
+
+@pytest.fixture
+def simulated(tmp_path):
+    return nodes_of("simulated", settings(tmp_path, trials=3, seed=5))
 
 
 def test_every_row_names_a_module_with_a_main_and_its_package_script(nodes):
@@ -28,10 +38,21 @@ def test_every_row_names_a_module_with_a_main_and_its_package_script(nodes):
         assert scripts[spec.package, spec.executable] == f"{spec.module}:main"
 
 
-def test_names_are_unique_and_one_node_ends_the_graph(nodes):
+def test_names_are_unique(nodes):
     names = [spec.name for spec in nodes]
     assert len(set(names)) == len(names)
-    assert [spec.name for spec in nodes if spec.ends_graph] == ["trial_runner"]
+
+
+def test_the_trial_runner_ends_the_simulated_graph_and_nothing_the_capture(simulated, tmp_path):
+    assert [spec.name for spec in simulated if spec.ends_graph] == ["trial_runner"]
+    assert not any(spec.ends_graph for spec in nodes_of("demo_capture", settings(tmp_path)))
+
+
+def test_whoever_publishes_images_has_shared_memory_for_them_and_nobody_else(nodes):
+    for spec in nodes:
+        makes_images = any("image_raw" in topic for topic in spec.publishes)
+        assert spec.publishes_images == makes_images, spec.name
+        assert ("FASTRTPS_DEFAULT_PROFILES_FILE" in environment_of(spec)) == makes_images
 
 
 def test_no_topic_has_two_publishers(nodes):
@@ -39,8 +60,8 @@ def test_no_topic_has_two_publishers(nodes):
     assert len(set(published)) == len(published)
 
 
-def test_settings_reach_the_nodes(nodes, tmp_path):
-    by_name = {spec.name: spec.parameters for spec in nodes}
+def test_settings_reach_the_nodes(simulated, tmp_path):
+    by_name = {spec.name: spec.parameters for spec in simulated}
     assert by_name["trial_runner"]["trials"] == 3
     assert by_name["simulated_robot"]["seed"] == 5
     assert by_name["object_pose"]["recording"] == str(tmp_path / "run" / "recording")
@@ -59,6 +80,26 @@ def test_the_tracker_is_told_the_tasks_object_and_table(nodes):
     (parameters,) = [spec.parameters for spec in nodes if spec.name == "object_pose"]
     assert Path(parameters["mesh"]).is_file() and parameters["symmetry"] == "none"
     assert parameters["table_height_m"] == pytest.approx(0.155)
+
+
+def test_the_capture_graph_looks_through_the_camera_asked_for(tmp_path):
+    def named(**values):
+        return {spec.name: spec.parameters for spec in nodes_of("demo_capture", GraphSettings(**values))}
+
+    common = {"run_folder": tmp_path / "run", "task": "snackbox_push", "output_folder": tmp_path / "out"}
+    uncalibrated = named(**common)
+    assert list(uncalibrated) == ["camera", "recorder"]  # nobody knows where the object would be
+    assert uncalibrated["camera"]["source"] == "realsense"
+    assert uncalibrated["recorder"]["folder"] == str(tmp_path / "run" / "takes")
+    driver = named(**common, camera="topics", camera_pose=tmp_path / "calibration")
+    assert list(driver) == ["recorder", "object_pose"]
+    assert driver["recorder"]["camera_pose"] == driver["object_pose"]["camera_pose"] == str(tmp_path / "calibration")
+    recording = tmp_path / "recording"
+    recording.mkdir()
+    (recording / "meta.json").write_text("{}")
+    played = named(**common, camera=str(recording))
+    assert list(played) == ["camera", "recorder", "object_pose"]
+    assert played["object_pose"]["recording"] == str(recording)
 
 
 def test_an_unknown_graph_is_refused_with_the_known_ones(tmp_path):
