@@ -50,6 +50,10 @@ class HandMaskConfiguration:
     """The object's mask may be narrower than the object."""
 
 
+_BONE_STRIDE = 2
+"""Pixels from one that is measured against the bones to the next."""
+
+
 class HandMasker:
     """Knows the scene without the hand, the hand's joints and its colours."""
 
@@ -109,11 +113,15 @@ class HandMasker:
         x0, y0 = np.maximum(np.floor(pixels.min(axis=0) - border).astype(int), 0)
         x1, y1 = np.maximum(np.ceil(pixels.max(axis=0) + border).astype(int) + 1, 0)
         place = slice(y0, y1), slice(x0, x1)
-        points = (self._rays[place] * depth_m[place][..., None]).astype(np.float32)
+        if x0 >= x1 or y0 >= y1 or x0 >= depth_m.shape[1] or y0 >= depth_m.shape[0]:
+            return near
+        depth = depth_m[place]
+        points = (self._rays[place] * depth[..., None])[::_BONE_STRIDE, ::_BONE_STRIDE].astype(np.float32)
         within = np.zeros(points.shape[:2], dtype=bool)
         for a, b in _BONES:
             within |= _distance_to_segment(points, joints[a], joints[b]) < reach_m
-        near[place] = within & (depth_m[place] > 0)
+        whole = np.repeat(np.repeat(within, _BONE_STRIDE, axis=0), _BONE_STRIDE, axis=1)
+        near[place] = whole[: depth.shape[0], : depth.shape[1]] & (depth > 0)
         return near
 
     def _learned_skin(self, samples: NDArray[np.int64]) -> NDArray[np.bool_]:
