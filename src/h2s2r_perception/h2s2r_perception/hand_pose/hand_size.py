@@ -29,7 +29,9 @@ _BIAS_M = 0.0025
 """What no number of frames removes: landmarks err alike in all of them."""
 _SIZE_BIAS = 0.02
 _CLEAR_CONFIDENCE = 0.7
-_CLEAR_JOINTS = 15
+_CLEAR_JOINTS = 11
+_CLEAREST = 1.0 / 3.0
+"""Share of the clear frames that are used, those with most joints in sight: half-hidden hands are fitted too small."""
 _LEAST_FRAMES = 3
 _LONGEST_MEMORY = 300
 """Frames: 10 s at 30 Hz are enough."""
@@ -59,11 +61,13 @@ def bone_lengths(joints: FloatArray) -> FloatArray:
 def settle_size(hands: Sequence[HandEstimate]) -> HandSize:
     """The size of the one hand in several frames; an adult's where too few show it well enough.
 
-    Frames that show half a hand make it small, so only those count in which most joints were measured.
+    Frames that show half a hand make it small, so only the clearest count.
     """
     clear = [hand for hand in hands if is_clear(hand)]
     if len(clear) < _LEAST_FRAMES:
         return ADULT
+    clear.sort(key=lambda hand: -int(np.sum(hand.seen)))
+    clear = clear[: max(_LEAST_FRAMES, round(_CLEAREST * len(clear)))]
     joints, seen = np.array([hand.joints_camera for hand in clear]), np.array([hand.seen for hand in clear])
     measured = np.where(seen[:, FIRST] & seen[:, SECOND], bone_lengths(joints), np.nan)
     count = np.isfinite(measured).sum(axis=0)

@@ -98,52 +98,55 @@ def penetration(solid: Solid, T_hand_object: Array, posture: HandPosture) -> flo
     points, radii = _flesh(posture, range(5))
     palm, palm_radii = _palm()
     everything = np.concatenate([points, palm]), np.concatenate([radii, palm_radii])
-    return -_clearance(solid, T_hand_object, *everything)
+    return -float(_clearance(solid, T_hand_object, *everything))
 
 
 def _bent(solid: Solid, T: Array, finger: int, start: Array, limit: Array, abduction: Array) -> Array:
     """The most that a finger bends from `start` towards `limit` before it touches."""
-    best = start
-    for part in _STEPS[1:]:
-        angles = np.where(limit > 0.0, start + part * np.maximum(limit - start, 0.0), start)
-        if _finger_clearance(solid, T, finger, angles, abduction) < -TOUCH_M:
-            break
-        best = angles
-    return best
+    angles = start + _STEPS[:, None] * np.where(limit > 0.0, np.maximum(limit - start, 0.0), 0.0)
+    touching = _finger_clearance(solid, T, finger, angles, np.tile(abduction, (len(angles), 1))) < -TOUCH_M
+    touching[0] = False
+    first = int(np.argmax(touching)) if touching.any() else len(angles)
+    bent: Array = angles[first - 1]
+    return bent
 
 
 def _thumb_beside(solid: Solid, T: Array) -> float:
     """The abduction [rad] nearest to none in which the straight thumb does not enter the object."""
-    clearance = []
-    for angle in _THUMB_ABDUCTIONS_RAD:
-        abduction = np.array([angle, 0.0, 0.0, 0.0, 0.0])
-        clearance.append(_finger_clearance(solid, T, 0, np.zeros(3), abduction))
-        if clearance[-1] > -TOUCH_M:
-            return float(angle)
-    return float(_THUMB_ABDUCTIONS_RAD[int(np.argmax(clearance))])
+    count = len(_THUMB_ABDUCTIONS_RAD)
+    abduction = np.zeros((count, 5))
+    abduction[:, 0] = _THUMB_ABDUCTIONS_RAD
+    clearance = _finger_clearance(solid, T, 0, np.zeros((count, 3)), abduction)
+    clear = clearance > -TOUCH_M
+    return float(_THUMB_ABDUCTIONS_RAD[int(np.argmax(clear if clear.any() else clearance))])
 
 
-def _finger_clearance(solid: Solid, T: Array, finger: int, angles: Array, abduction: Array) -> float:
-    flexion = np.zeros((5, 3))
-    flexion[finger] = angles
+def _finger_clearance(solid: Solid, T: Array, finger: int, angles: Array, abduction: Array) -> Array:
+    """Clearances `(N,)` of one finger for joint angles `(N, 3)` and abductions `(N, 5)`."""
+    flexion = np.zeros((len(angles), 5, 3))
+    flexion[:, finger] = angles
     return _clearance(solid, T, *_flesh(HandPosture(flexion, abduction), range(finger, finger + 1)))
 
 
-def _clearance(solid: Solid, T_hand_object: Array, points: Array, radii: Array) -> float:
-    return float((solid.distance(transform_points(inverse(T_hand_object), points)) - radii).min())
+def _clearance(solid: Solid, T_hand_object: Array, points: Array, radii: Array) -> Array:
+    """How far flesh of `radii (P,)` round points `(..., P, 3)` is from the object [m]: `(...)`."""
+    clearance: Array = (solid.distance(transform_points(inverse(T_hand_object), points)) - radii).min(axis=-1)
+    return clearance
 
 
 def _flesh(posture: HandPosture, fingers: range) -> tuple[Array, Array]:
-    """Points `(N, 3)` along the bones of some fingers and the radius `(N,)` of the flesh around them [m]."""
-    joints = joint_positions(bone_frames(np.eye(4), posture))
+    """Points `(..., P, 3)` along the bones of some fingers and the radius `(P,)` of the flesh around them [m]."""
+    batch = posture.flexion.shape[:-2]
+    joints = joint_positions(bone_frames(np.broadcast_to(np.eye(4), (*batch, 4, 4)), posture))
     part = np.linspace(0.0, 1.0, 6)
     points, radii = [], []
     for finger in fingers:
-        chain, radius = joints[1 + 4 * finger : 5 + 4 * finger], MODEL[finger].radii
+        radius = MODEL[finger].radii
         for bone in range(1 if finger == 0 else 0, 3):
-            points.append(chain[bone] + part[:, None] * (chain[bone + 1] - chain[bone]))
+            first, second = joints[..., 1 + 4 * finger + bone, None, :], joints[..., 2 + 4 * finger + bone, None, :]
+            points.append(first + part[:, None] * (second - first))
             radii.append(radius[bone] + part * (radius[bone + 1] - radius[bone]))
-    return np.concatenate(points), np.concatenate(radii)
+    return np.concatenate(points, axis=-2), np.concatenate(radii)
 
 
 def _palm() -> tuple[Array, Array]:

@@ -16,16 +16,15 @@ import numpy.typing as npt
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.hand_pose import HandEstimate, HandPoseEstimator, fit_one_hand, fuse_hand_path
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeHandEstimator
-from h2s2r_sim.hand_bench.recording import APPROACH, EMPTY, GraspRecording, draw_recording
+from h2s2r_sim.hand_bench.recording import GraspRecording, draw_recording
 from h2s2r_sim.hand_bench.reliability import GOOD_M, reliability_figures
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, float | int | None]
 
 FIRST_SEED = {"dev": 0, "test": 1000}
-PREMANIPULATION = EMPTY + (2 * APPROACH) // 3
-"""The hand is still open and near the object."""
 _TRUSTED = 0.5
+_NEAR_FRAMES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +42,10 @@ class Outcome:
     """`(T,)`: taken for a right hand, which it is."""
     visible: npt.NDArray[np.bool_]
     """`(T, 21)`."""
+    empty: npt.NDArray[np.bool_]
     held: npt.NDArray[np.bool_]
-    """`(T,)`."""
+    near: npt.NDArray[np.bool_]
+    """`(T,)`: no hand yet; the object in it; within two frames of the pre-manipulation frame."""
     cpu_s: float
 
 
@@ -56,7 +57,7 @@ def estimate_recording(recording: GraspRecording, estimator: HandPoseEstimator) 
     hands, _ = fit_one_hand(single, recording.camera_matrix)
     joints, confidence = _arrays(hands)
     try:
-        fused = fuse_hand_path(recording.stamp_ns, joints, confidence, PREMANIPULATION).joints_world
+        fused = fuse_hand_path(recording.stamp_ns, joints, confidence, recording.premanipulation_index).joints_world
     except InputError:
         fused = np.full_like(joints, np.nan)
     cpu_s = time.process_time() - started
@@ -68,7 +69,9 @@ def estimate_recording(recording: GraspRecording, estimator: HandPoseEstimator) 
         confidence=confidence,
         right=np.array([hand is not None and hand.right for hand in hands]),
         visible=recording.joint_visible,
+        empty=recording.empty,
         held=recording.held,
+        near=np.abs(np.arange(len(truth)) - recording.premanipulation_index) <= _NEAR_FRAMES,
         cpu_s=cpu_s,
     )
 
@@ -107,8 +110,9 @@ def summarise(outcomes: Sequence[Outcome]) -> Figures:
     right = np.concatenate([outcome.right for outcome in outcomes])
     found = np.isfinite(error).all(axis=1)
     trusted = confidence >= _TRUSTED
-    coming = ~held & np.concatenate([np.arange(len(outcome.held)) >= EMPTY for outcome in outcomes])
-    near = np.concatenate([np.abs(np.arange(len(outcome.held)) - PREMANIPULATION) <= 2 for outcome in outcomes])
+    empty = np.concatenate([outcome.empty for outcome in outcomes])
+    near = np.concatenate([outcome.near for outcome in outcomes])
+    coming = ~held & ~empty
     good = found & (np.where(found[:, None], error, np.inf).mean(axis=1) < GOOD_M)
     return {
         "recordings": len(outcomes),
@@ -125,7 +129,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Figures:
         **_spread("approach_joint_mm", error[coming]),
         **_spread("premanipulation_fused_joint_mm", fused[near]),
         "right_fraction": float(right[found].mean()) if found.any() else None,
-        "empty_frames_with_hand": int(found[~held & ~coming].sum()),
+        "empty_frames_with_hand": int(found[empty].sum()),
         "cpu_ms_per_frame": 1e3 * sum(outcome.cpu_s for outcome in outcomes) / len(held),
         **reliability_figures(confidence[found], error[found].mean(axis=1)),
     }

@@ -26,6 +26,7 @@ Array = npt.NDArray[np.float64]
 EMPTY, APPROACH, HELD = 3, 9, 18
 """Frames before the hand comes, until it has closed, and with the object in it."""
 FRAME_RATE_HZ = 15.0
+_PREMANIPULATION = EMPTY + (2 * APPROACH) // 3
 _OPEN = posture(0.15, thumb_rad=0.05, spread_rad=0.08)
 _SKIN_TINTS = ((1.0, 1.0, 1.0), (1.02, 0.95, 0.92), (0.82, 0.76, 0.72), (0.62, 0.53, 0.47))
 _NOISE_LEVELS = (1.0, 2.0)
@@ -50,13 +51,22 @@ class GraspRecording:
     """`(T, 21, 3)` true joints [m]."""
     joint_visible: npt.NDArray[np.bool_]
     """`(T, 21)`: in the image, and nothing but the flesh round it in front."""
+    empty: npt.NDArray[np.bool_]
+    """`(T,)`: the hand has not come yet."""
     held: npt.NDArray[np.bool_]
     """`(T,)`: the object is in the hand."""
+    premanipulation_index: int
+    """The hand is still open and near the object."""
     hand_scale: float
 
 
-def draw_recording(seed: int) -> GraspRecording:
-    """Draw, simulate and film; the same seed gives the same pixels."""
+def draw_recording(seed: int, every: int = 1) -> GraspRecording:
+    """Draw, simulate and film; the same seed gives the same pixels.
+
+    Args:
+        seed: Of everything.
+        every: Film only every so many-th frame.
+    """
     random = np.random.default_rng([seed, 23])
     grasp = GRASPS[seed % len(GRASPS)]
     scale = float(random.uniform(0.86, 1.14))
@@ -66,20 +76,22 @@ def draw_recording(seed: int) -> GraspRecording:
     T_world_hand, T_world_object, postures = _motion(random, grasp, closed, T_hand_object)
     camera = _camera(random, T_world_hand[EMPTY + APPROACH, :3, 3], scale)
     model = _model(random, solid, T_world_object, T_world_hand)
-    T_world_bone = bone_frames(T_world_hand, postures)
+    T_world_bone, T_world_object = bone_frames(T_world_hand, postures)[::every], T_world_object[::every]
     sensor = RgbdSensor(camera, _sensor(random), seed=seed)
     rgb, depth = _film(model, camera, sensor, T_world_bone, T_world_object, scale)
     joints = scale * transform_points(inverse(camera.T_world_camera), joint_positions(T_world_bone))
-    frames = len(joints)
+    frames = np.arange(EMPTY + APPROACH + HELD)[::every]
     return GraspRecording(
         name=grasp.name,
         rgb=rgb,
         depth_m=depth,
         camera_matrix=camera.camera_matrix,
-        stamp_ns=np.rint(np.arange(frames) * 1e9 / FRAME_RATE_HZ).astype(np.int64),
+        stamp_ns=np.rint(frames * 1e9 / FRAME_RATE_HZ).astype(np.int64),
         joints_camera=joints,
         joint_visible=_visible(joints, depth, camera.camera_matrix),
-        held=np.arange(frames) >= EMPTY + APPROACH,
+        empty=frames < EMPTY,
+        held=frames >= EMPTY + APPROACH,
+        premanipulation_index=int(np.argmin(np.abs(frames - _PREMANIPULATION))),
         hand_scale=scale,
     )
 
