@@ -13,7 +13,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import pose, quat_wxyz_from_rotation, rotation_from_vector
-from h2s2r_perception.imports import ImportOptions, import_recording, recognise
+from h2s2r_perception.imports import ImportOptions, bag_package, import_recording, recognise
 from h2s2r_perception.imports.pairing import pair_stamps
 
 WIDTH, HEIGHT = 64, 48
@@ -344,3 +344,10 @@ def test_topics_of_another_driver(tmp_path):
         import_recording(path, tmp_path / "recording")
     options = ImportOptions(colour_topic="/a/colour", depth_topic="/a/depth")
     check_frames(import_recording(path, tmp_path / "recording", options=options).recording)
+
+
+def test_without_rosbags_there_is_one_line_that_says_how_to_get_it(tmp_path, monkeypatch):
+    bag = good_bag().write(tmp_path / "bag")
+    monkeypatch.setattr(bag_package, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install rosbags"):
+        import_recording(bag, tmp_path / "recording")

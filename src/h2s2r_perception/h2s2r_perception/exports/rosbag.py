@@ -16,6 +16,7 @@ from h2s2r_perception.exports.frames import depth_mm
 from h2s2r_perception.exports.layout import ExportLayout, ExportOptions
 from h2s2r_perception.exports.source import ExportSource
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
+from h2s2r_perception.imports.bag_package import require_rosbags
 from h2s2r_perception.recording import Recording
 
 OPTICAL_FRAME = "camera_color_optical_frame"
@@ -26,6 +27,7 @@ _QUEUE = 10
 
 def write(source: ExportSource, output: Path, options: ExportOptions) -> tuple[str, ...]:
     """Write the bag, a folder with its `.mcap` and `metadata.yaml`."""
+    require_rosbags(output)
     from rosbags.rosbag2 import StoragePlugin, Writer
 
     recording = source.recording

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.imports import bag_messages
+from h2s2r_perception.imports.bag_package import require_rosbags
 from h2s2r_perception.imports.bag_topics import BagTopics, choose_topics
 from h2s2r_perception.imports.bag_transforms import StaticTransforms
 from h2s2r_perception.imports.foreign import ForeignFrame, ForeignRecording, ImportOptions, Layout
@@ -119,6 +120,7 @@ def _frames(
 @contextmanager
 def _opened(source: Path) -> Iterator[Any]:
     """A reader of `rosbags`, whose every complaint becomes one line."""
+    require_rosbags(source)
     from rosbags.highlevel import AnyReader
     from rosbags.typesys import Stores, get_typestore
 
