@@ -78,7 +78,9 @@ def revolve(
     faces, uv = _wall(quads, v)
     if tube is None:
         return vertices, faces, uv
-    return np.concatenate([vertices, tube[0]]), np.concatenate([faces, tube[1]]), np.concatenate([uv, tube[2]])
+    vertices, faces = np.concatenate([vertices, tube[0]]), np.concatenate([faces, tube[1]])
+    used, faces = np.unique(faces, return_inverse=True)  # nothing is left in the middle of a hole
+    return vertices[used], faces.reshape(-1, 3), np.concatenate([uv, tube[2]])
 
 
 def v_of(profile: list[tuple[float, float]], corner: int) -> float:

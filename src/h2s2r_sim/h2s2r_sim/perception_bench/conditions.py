@@ -8,8 +8,8 @@ Fair play, checked while a sequence is made (a draw that breaks a rule is drawn 
 - the whole object is inside the image in every frame, and in full view (at least 97 %) in frame 0, at
   1000 pixels or more: that is the frame in which a user would point at it;
 - what cannot be seen is not asked: the handle of a *plain* mug or pitcher, the only thing that tells its
-  turns about z, is never turned to the side that faces away from the camera (within 55 deg), nor is a plate
-  seen within 20 deg of edge-on;
+  turns about z, is never turned to the side that faces away from the camera (within 55 deg), and 100 pixels of
+  it stay in view beside the hand; nor is a plate seen within 20 deg of edge-on;
 - except in `occlusion`, and for a moment in `distractor`, hands and things leave some of the object in view;
 - frames in which less than `VISIBLE_SHARE` of the object's silhouette is visible do not count for accuracy
   (nobody can know more than that it was there); they do count for recovery, through the frames after them.

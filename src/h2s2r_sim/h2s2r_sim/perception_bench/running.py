@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
@@ -50,28 +50,30 @@ class Workers:
 
     def measured(self, sequences: list[list[Job]]) -> list[Outcome]:
         """The outcomes of all jobs, in order; those of one sequence share its images."""
-        missing = [[job for job in jobs if read_outcome(outcome_path(KEPT, job)) is None] for jobs in sequences]
+        places = {job: outcome_path(KEPT, job) for jobs in sequences for job in jobs}
+        missing = [{job: places[job] for job in jobs if read_outcome(places[job]) is None} for jobs in sequences]
         self._run("sequences", _measure_and_keep, [(jobs,) for jobs in missing if jobs])
-        kept = [read_outcome(outcome_path(KEPT, job)) for jobs in sequences for job in jobs]
+        kept = [read_outcome(place) for place in places.values()]
         return [outcome for outcome in kept if outcome is not None]
 
     def overlaps_without_click(self, split: str, recordings: int) -> list[float]:
         """Overlap of proposed and true mask in each of so many Recordings, objects taking turns."""
-        tasks = [(split, OBJECTS[index % len(OBJECTS)], index) for index in range(recordings)]
-        return self._run("recordings without a click", overlap_without_click, tasks)
+        jobs = [Job(split, OBJECTS[n % len(OBJECTS)], "unprompted", n, TRACKER) for n in range(recordings)]
+        places = [outcome_path(KEPT, job) for job in jobs]
+        missing = [(job, place) for job, place in zip(jobs, places, strict=True) if not place.is_file()]
+        self._run("recordings without a click", _overlap_and_keep, missing)
+        return [float(place.read_text(encoding="utf-8")) for place in places]
 
-    def _run(self, what: str, work: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> list[Any]:
+    def _run(self, what: str, work: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> None:
         started = time.monotonic()
-        futures: dict[Future[Any], int] = {self._pool.submit(work, *task): n for n, task in enumerate(tasks)}
-        results: list[Any] = [None] * len(tasks)
+        futures = [self._pool.submit(work, *task) for task in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
-            results[futures[future]] = future.result()
+            future.result()
             spent_s = time.monotonic() - started
             left_min = spent_s / done * (len(tasks) - done) / 60.0
             print(f"\r{what}: {done}/{len(tasks)}, {left_min:.0f} min left ", end="", flush=True)
         if tasks:
             print(f"\r{what}: {len(tasks)} in {(time.monotonic() - started) / 60.0:.1f} min        ")
-        return results
 
 
 def tracker_fps(split: str) -> float:
@@ -97,6 +99,12 @@ def found_without_click(overlaps: list[float]) -> dict[str, float | None]:
     return figures
 
 
-def _measure_and_keep(jobs: list[Job]) -> None:
-    for outcome in measure(jobs):
-        write_outcome(outcome_path(KEPT, outcome.job), outcome)
+def _measure_and_keep(jobs: dict[Job, Path]) -> None:
+    for outcome in measure(list(jobs)):
+        write_outcome(jobs[outcome.job], outcome)
+
+
+def _overlap_and_keep(job: Job, place: Path) -> None:
+    overlap = overlap_without_click(job.split, job.object_name, job.index)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"{overlap:.4f}\n", encoding="utf-8")

@@ -28,7 +28,7 @@ from h2s2r_sim.perception_bench.conditions import (
     random_for,
 )
 from h2s2r_sim.perception_bench.scenery import draw_room, draw_walker, put, softened, still_image
-from h2s2r_sim.perception_bench.staging import Staging, draw_staging
+from h2s2r_sim.perception_bench.staging import Staging, WatchedBodies, draw_staging
 from h2s2r_sim.rendering.sensor import RgbdSensor
 
 FloatArray = NDArray[np.float64]
@@ -114,11 +114,14 @@ def generate(split: str, object_name: str, condition: str, index: int, meshes: P
     model = load_object_model(mesh, item.symmetry)
     assert model.texture is not None
     body = Body(model.vertices, model.faces, face_uv=model.face_uv, texture=softened(model.texture))
+    bodies = WatchedBodies.of(item, model, body)
     camera_matrix = _draw_intrinsics(random, half)
     rays = np.asarray(Crop(0, 0, WIDTH_PX, HEIGHT_PX, 1).rays(camera_matrix), dtype=np.float32)
     for _ in range(_DRAWS):
         azimuth = float(np.deg2rad(random.uniform(*half.camera_azimuth_deg)))
-        staging = draw_staging(random, half, ALL_CONDITIONS[condition], item, model, body, azimuth, rays, camera_matrix)
+        staging = draw_staging(
+            random, half, ALL_CONDITIONS[condition], item, model, bodies, azimuth, rays, camera_matrix
+        )
         if staging is not None:
             break
     else:

@@ -28,11 +28,36 @@ _COVERED = 0.01
 _HIDDEN_HANDLE_RAD = np.deg2rad(55.0)
 _EDGE_ON = np.sin(np.deg2rad(20.0))
 _CHECK_STRIDE, _CHECK_EVERY = 3, 5
+_SMALLEST_HANDLE_PX = 100
+_TOUCHING_M = 0.001
 _COVER_DEPTHS_M = (0.50, 0.42, 0.36, 0.31, 0.28)
 _NEAR_M, _FAR_M = (0.30, 0.16), (0.65, 0.40)
 """How far back along the arm, and up, the hand comes from: near the object, or from out of the image."""
 _COMING_FRAMES = {_NEAR_M: 13, _FAR_M: 27}
 _FINGERS_OPEN = posture(0.12, thumb_rad=0.05, spread_rad=0.02)
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedBodies:
+    """What must stay in view."""
+
+    whole: Body
+    handle: Body | None
+    """Only where nothing but a handle tells the turns about z."""
+
+    @classmethod
+    def of(cls, item: ShelfObject, model: ObjectModel, whole: Body) -> WatchedBodies:
+        """The object's body, and its handle if that is all that tells its turns."""
+        beyond = model.vertices[:, 0] > np.abs(model.vertices[:, 1]).max() + 0.003
+        if not (is_told_by_handle(item) and beyond.any()):
+            return cls(whole, None)
+        faces = model.faces[beyond[model.faces].all(axis=1)]
+        return cls(whole, Body(model.vertices, faces))
+
+
+def is_told_by_handle(item: ShelfObject) -> bool:
+    """Plain, but not the same from all sides."""
+    return item.symmetry == "none" and item.name.endswith("plain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +76,7 @@ def draw_staging(
     condition: Condition,
     item: ShelfObject,
     model: ObjectModel,
-    body: Body,
+    bodies: WatchedBodies,
     azimuth_rad: float,
     rays: NDArray[np.float32],
     camera_matrix: FloatArray,
@@ -75,7 +100,7 @@ def draw_staging(
         keys = _keys(held, path, camera, condition, depth_m, roll, look_alike)
         hand = _hand_path(keys, path, held)
         staging = Staging(camera, path, hand, look_alike)
-        if _is_fair(staging, body, rays):
+        if _is_fair(staging, bodies, rays):
             return staging
     return None
 
@@ -107,7 +132,7 @@ def _tells_its_turns(T_camera_object: FloatArray, item: ShelfObject, camera: Cam
     view = T_camera_object[:, :3, 3] / np.linalg.norm(T_camera_object[:, :3, 3], axis=1, keepdims=True)
     if item.name.startswith("plate"):
         return bool(np.abs(np.einsum("tk,tk->t", T_camera_object[:, :3, 2], view)).min() > _EDGE_ON)
-    if item.symmetry == "none" and item.name.endswith("plain"):
+    if is_told_by_handle(item):
         axis, handle = T_camera_object[:, :3, 2], T_camera_object[:, :3, 0]
         across = view - np.einsum("tk,tk->t", view, axis)[:, None] * axis
         across /= np.linalg.norm(across, axis=1, keepdims=True)
@@ -204,41 +229,57 @@ def _hand_path(keys: list[HandKey], path: ObjectPath, held: tuple[FloatArray, Ha
     return hand
 
 
-def _is_fair(staging: Staging, body: Body, rays: NDArray[np.float32]) -> bool:
+def _is_fair(staging: Staging, bodies: WatchedBodies, rays: NDArray[np.float32]) -> bool:
     """What the rules say about what is in view, on every fifth frame and a third of the resolution."""
     path = staging.path
-    start = _visible(staging, 0, body, rays)
-    if start[0] < _FULL_VIEW or start[1] * _CHECK_STRIDE**2 < _SMALLEST_PX:
+    start, pixels, _ = _visible(staging, 0, bodies, rays)
+    if start < _FULL_VIEW or pixels < _SMALLEST_PX:
         return False
+    checked_until = len(path.T_world_object)
     if path.covered is not None:
         first, end = path.covered
-        covered = [_visible(staging, frame, body, rays)[0] for frame in (first, (first + end) // 2, end)]
-        last = _visible(staging, len(path.T_world_object) - 1, body, rays)[0]
-        if max(covered) > _COVERED or last < _FULL_VIEW:
+        covered = [_visible(staging, frame, bodies, rays)[0] for frame in (first, (first + end) // 2, end)]
+        if max(covered) > _COVERED or _visible(staging, checked_until - 1, bodies, rays)[0] < _FULL_VIEW:
             return False
-        moving = range(path.held[0], path.held[1], _CHECK_EVERY)
-    else:
-        moving = range(path.held[0], len(path.T_world_object), _CHECK_EVERY)
-    return all(_visible(staging, frame, body, rays)[0] >= _SOME_VIEW for frame in moving)
+        checked_until = path.held[1]
+    for frame in range(path.held[0], checked_until, _CHECK_EVERY):
+        share, _, handle_pixels = _visible(staging, frame, bodies, rays)
+        if share < _SOME_VIEW or handle_pixels < _SMALLEST_HANDLE_PX:
+            return False
+    return True
 
 
-def _visible(staging: Staging, frame: int, body: Body, rays: NDArray[np.float32]) -> tuple[float, int]:
-    """Share of the silhouette in view, and the silhouette's pixels, at the reduced resolution."""
+def _visible(
+    staging: Staging, frame: int, bodies: WatchedBodies, rays: NDArray[np.float32]
+) -> tuple[float, float, float]:
+    """Share of the silhouette in view, pixels of the silhouette, and pixels of the handle in view."""
     T_camera_world, K = inverse(staging.camera.T_world_camera), staging.camera.camera_matrix
-    own = body.seen(T_camera_world @ staging.path.T_world_object[frame], K, rays, None, _CHECK_STRIDE)
+    T_camera_object = T_camera_world @ staging.path.T_world_object[frame]
+    own = bodies.whole.seen(T_camera_object, K, rays, None, _CHECK_STRIDE)
     if own is None:
-        return 0.0, 0
-    silhouette = np.isfinite(own.depth_m)
-    in_view = silhouette.copy()
+        return 0.0, 0.0, 0.0
+    before_m = np.full(rays.shape[:2], np.inf, dtype=np.float32)
     others = list(staging.hand.bodies(frame, T_camera_world))
     if staging.look_alike is not None:
         others.append((staging.look_alike.body, T_camera_world @ staging.look_alike.T_world_body))
     for other, T in others:
-        before = other.seen(T, K, rays, None)
-        if before is not None:
-            depth_m = np.full(rays.shape[:2], np.inf, dtype=np.float32)
-            crop = before.crop
-            depth_m[crop.y0 : crop.y1, crop.x0 : crop.x1] = before.depth_m
-            in_view &= own.depth_m < own.crop.of(depth_m)
-    pixels = int(silhouette.sum())
-    return float(in_view.sum()) / max(pixels, 1), pixels
+        layer = other.seen(T, K, rays, None)
+        if layer is not None:
+            crop = layer.crop
+            place = before_m[crop.y0 : crop.y1, crop.x0 : crop.x1]
+            np.minimum(place, layer.depth_m, out=place)
+    silhouette = np.isfinite(own.depth_m)
+    in_view = own.depth_m < own.crop.of(before_m)
+    area = _CHECK_STRIDE**2
+    handle_pixels = np.inf
+    if bodies.handle is not None:
+        handle = bodies.handle.seen(T_camera_object, K, rays, None)
+        assert handle is not None
+        whole_m = bodies.whole.seen(T_camera_object, K, rays, None)
+        assert whole_m is not None
+        own_m = np.full(rays.shape[:2], np.inf, dtype=np.float32)
+        own_m[whole_m.crop.y0 : whole_m.crop.y1, whole_m.crop.x0 : whole_m.crop.x1] = whole_m.depth_m
+        nothing_before = np.minimum(handle.crop.of(before_m), handle.crop.of(own_m) + _TOUCHING_M)
+        handle_pixels = float((handle.depth_m < nothing_before).sum())
+    share = float((silhouette & in_view).sum()) / max(int(silhouette.sum()), 1)
+    return share, float(silhouette.sum()) * area, handle_pixels
