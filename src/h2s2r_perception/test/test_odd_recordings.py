@@ -193,11 +193,6 @@ WRONG = {
         WARNING,
         "cam_K.txt: cx",
     ),
-    "a box round half the picture": (
-        lambda take: replace(take, box=np.array([[0.0, 0.0], [320.0, 240.0]])),
-        ERROR,
-        "object: size",
-    ),
 }
 
 
@@ -236,6 +231,13 @@ def test_without_a_pose_the_path_is_right_in_the_frame_of_the_camera(take, textu
     path = perceive_object(tmp_path / "recording", textured_box, tmp_path / "object").path
     truth = inverse(take.T_world_camera) @ take.truth
     assert np.median(np.linalg.norm(path.T_world_object[:, :3, 3] - truth[:, :3, 3], axis=1)) < 0.002
+
+
+def test_an_object_ten_times_the_size_of_its_mesh_is_named(take, box_model, tmp_path):
+    recording = take.write(tmp_path / "recording")
+    for factor in (0.1, 10.0):
+        with pytest.raises(InputError, match="units of depth"):
+            require_plausible(recording, replace(box_model, vertices=factor * box_model.vertices))
 
 
 def test_blue_before_red_is_seen_on_an_object_that_is_neither(box_model):

@@ -24,6 +24,7 @@ from h2s2r_perception.recording.findings import ERROR, WARNING, Finding
 from h2s2r_perception.recording.prompt import Prompt
 from h2s2r_perception.recording.reading import Recording
 
+_NEAR = 0.2
 _LOOKING_DOWN = 0.3
 """A camera whose image plane holds less of the world's up has no side that is up."""
 
@@ -36,9 +37,9 @@ class PlausibilityConfiguration:
     """Looked at, spread over the recording."""
     nearest_m: float = 0.15
     farthest_m: float = 3.0
-    """Median depth of a table-top filmed by a camera of this kind; nearer it measures nothing."""
+    """Where the near fifth of a picture of a table-top ends; behind it there may be a hall."""
     smallest_ratio: float = 0.2
-    largest_ratio: float = 3.0
+    largest_ratio: float = 5.0
     """Of the prompted region's size to the object's diameter: boxes are drawn loosely, objects seen end on."""
     coarsest_step_mm: int = 5
     """Depth in coarser steps was converted badly."""
@@ -139,12 +140,12 @@ def _depth_unit(depth: list[NDArray[np.float32]], c: PlausibilityConfiguration) 
     if known.size == 0:
         yield _error("depth", "no measurement in any frame looked at", "depth", "record depth as well")
         return
-    median_m = float(np.median(known))
-    if not c.nearest_m <= median_m <= c.farthest_m:
+    near_m = float(np.quantile(known, _NEAR))
+    if not c.nearest_m <= near_m <= c.farthest_m:
         yield _error(
             "depth: unit",
-            f"a median of {median_m:.3g} m",
-            f"{c.nearest_m:g} to {c.farthest_m:g} m, as of a table-top",
+            f"a fifth of the picture within {near_m:.3g} m",
+            f"within {c.nearest_m:g} to {c.farthest_m:g} m, as of a table-top",
             "save depth in millimetres",
         )
 
