@@ -69,3 +69,20 @@ def test_no_hand_around_the_premanipulation_frame_is_refused_with_the_numbers():
     joints[30:50], confidence[30:50] = np.nan, 0.0
     with pytest.raises(InputError, match=r"0 of the 11 frames around frame 40 \(70 of all 90\)"):
         fuse_hand_path(STAMPS, joints, confidence, 40, source="rec")
+
+
+def test_hands_that_nobody_believes_in_are_refused_and_counted():
+    joints, confidence = _moving(), np.full(FRAMES, 0.8)
+    confidence[30:50] = 0.04
+    with pytest.raises(InputError, match="11 too doubtful to count"):
+        fuse_hand_path(STAMPS, joints, confidence, 40)
+
+
+def test_a_doubtful_frame_moves_the_path_less_than_a_sure_one():
+    def pulled_by(chance):
+        joints, confidence = _moving(), np.full(FRAMES, 0.9)
+        joints[38] += 0.02
+        confidence[38] = chance
+        return np.abs(fuse_hand_path(STAMPS, joints, confidence, 40).joints_world[40] - _moving()[40]).max()
+
+    assert pulled_by(0.15) < 0.5 * pulled_by(0.9)

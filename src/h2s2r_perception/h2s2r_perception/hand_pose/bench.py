@@ -95,7 +95,7 @@ def accuracy_on_images(data: Path, step: int = 1, seed: int = 0) -> dict[str, fl
     """
     hands = RealHands.open(data / _IMAGES)
     random = np.random.default_rng(seed)
-    landmark, fitted, rigid, simulated, absolute = [], [], [], [], []
+    landmark, fitted, rigid, simulated, absolute, confidence = [], [], [], [], [], []
     looked = right = 0
     detector = StillHandDetector()
     started = time.process_time()
@@ -117,6 +117,7 @@ def accuracy_on_images(data: Path, step: int = 1, seed: int = 0) -> dict[str, fl
         if lifted is not None:
             simulated.append(aligned_error_m(lifted.joints_camera, truth))
             absolute.append(np.linalg.norm(lifted.joints_camera - truth, axis=1))
+            confidence.append(lifted.confidence)
     spent_s = time.process_time() - started
     detector.close()
     if looked == 0:
@@ -133,6 +134,8 @@ def accuracy_on_images(data: Path, step: int = 1, seed: int = 0) -> dict[str, fl
         "hand_pa_mpjpe_simulated_depth_mm": _mean_mm(simulated),
         "hand_joint_simulated_depth_mm_p50": 1e3 * float(np.median(absolute or [[np.nan]])),
         "hand_joint_simulated_depth_mm_p95": 1e3 * float(np.percentile(absolute or [[np.nan]], 95)),
+        "hand_confidence_simulated_depth_said": float(np.mean(confidence)) if confidence else float("nan"),
+        "hand_confidence_simulated_depth_true": float(np.mean(np.mean(absolute or [[np.nan]], axis=1) < 0.02)),
         "hand_lifted_simulated_depth_percent": 100.0 * len(absolute) / looked,
         "hand_image_cpu_ms": 1e3 * spent_s / looked,
     }

@@ -29,6 +29,8 @@ class FuseConfiguration:
     """Full width of the window around the pre-manipulation frame: +-5 frames at 30 Hz."""
     minimum_frames: int = 3
     """Frames with a hand that the pre-manipulation window must hold."""
+    least_confidence: float = 0.1
+    """A frame with less shows no hand: of those, one in twenty is less than 2 cm off."""
     outlier_m: float = 0.05
     """A frame whose joints lie further than this (median) from the line through its neighbours is dropped."""
     joint_error_m: float = 0.01
@@ -75,7 +77,7 @@ def fuse_hand_path(
     """
     limits = configuration or FuseConfiguration()
     time = (stamp_ns - stamp_ns[0]) * 1e-9
-    seen = confidence > 0.0
+    seen = confidence >= limits.least_confidence
     seen &= ~_outliers(time, joints_world, np.where(seen, confidence, 0.0), limits)
     weight = np.where(seen, confidence, 0.0)
     near = np.abs(time - time[premanipulation_index]) <= 0.5 * limits.premanipulation_window_s
@@ -84,7 +86,7 @@ def fuse_hand_path(
             source,
             "hand",
             found=f"a hand in {(near & seen).sum()} of the {near.sum()} frames around frame {premanipulation_index}"
-            f" ({seen.sum()} of all {len(seen)})",
+            f" ({seen.sum()} of all {len(seen)})" + _doubted(confidence[near], limits),
             expected=f"a hand in at least {limits.minimum_frames} of them, before it reaches the object",
             remedy="record again with the open hand in view of the camera for a second before the touch",
         )
@@ -97,6 +99,11 @@ def fuse_hand_path(
     fused = weight.copy()
     fused[premanipulation_index] = max(weight[premanipulation_index], float(np.median(weight[near & seen])))
     return HandPath(*_bridge(time, smooth, fused, limits), seen)
+
+
+def _doubted(confidence: FloatArray, limits: FuseConfiguration) -> str:
+    doubted = int(((confidence > 0.0) & (confidence < limits.least_confidence)).sum())
+    return f", and {doubted} too doubtful to count" if doubted else ""
 
 
 def _outliers(time: FloatArray, joints: FloatArray, weight: FloatArray, limits: FuseConfiguration) -> NDArray[np.bool_]:

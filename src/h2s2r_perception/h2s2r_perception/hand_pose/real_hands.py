@@ -64,6 +64,15 @@ class RealHands:
                     expected=f"{(count, *shape)}, all finite, for {count} images",
                     remedy="annotate every image",
                 )
+        sizes = np.concatenate([values["bbox_xywh_px"][:, 2:], values["camera_fx_fy_cx_cy_px"][:, :2]], axis=1)
+        if not (sizes > 0).all():
+            raise InputError(
+                path,
+                "bbox_xywh_px, camera_fx_fy_cx_cy_px",
+                found=f"{(sizes <= 0).any(axis=1).sum()} images without width, height or focal length",
+                expected="positive sizes",
+                remedy="annotate every image",
+            )
         arrays = [values[name].astype(np.float64) for name in _SHAPES]
         return cls(folder, tuple(str(name) for name in values["image"]), *arrays)
 
