@@ -85,7 +85,8 @@ class CameraNode(Node):
             if shift_ns is None:
                 shift_ns = time.time_ns() - frame.stamp_ns
             self._publish(frame, frame.stamp_ns + shift_ns)
-        self.get_logger().info(f"the source has ended after {self._published} frames")
+        if not self._closing.is_set():
+            self.get_logger().info(f"the source has ended after {self._published} frames")
 
     def _publish(self, frame: CameraFrame, stamp_ns: int) -> None:
         self._publisher.publish(frame, stamp_ns, self.camera.camera_matrix)

@@ -30,16 +30,17 @@ class ImagePairs:
     Args:
         node: Whose subscriptions they are.
         on_pair: Called with each pair; an `InputError` of its is logged as well.
+        depth: How many images of each kind wait for a node that is busy; older ones are dropped.
     """
 
-    def __init__(self, node: Node, on_pair: OnPair) -> None:
+    def __init__(self, node: Node, on_pair: OnPair, *, depth: int = 5) -> None:
         self._node = node
         self._on_pair = on_pair
         self._camera_matrix: np.ndarray | None = None
         self._pairing: Pairing[Image] = Pairing()
-        node.create_subscription(CameraInfo, INFO_TOPIC, self._on_info, 5)
-        node.create_subscription(Image, COLOUR_TOPIC, lambda m: self._on_image(COLOUR, m), 5)
-        node.create_subscription(Image, DEPTH_TOPIC, lambda m: self._on_image(DEPTH, m), 5)
+        node.create_subscription(CameraInfo, INFO_TOPIC, self._on_info, depth)
+        node.create_subscription(Image, COLOUR_TOPIC, lambda m: self._on_image(COLOUR, m), depth)
+        node.create_subscription(Image, DEPTH_TOPIC, lambda m: self._on_image(DEPTH, m), depth)
 
     @property
     def lost(self) -> int:

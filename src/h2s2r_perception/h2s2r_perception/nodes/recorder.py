@@ -25,6 +25,8 @@ from h2s2r_perception.nodes.run_node import run_node
 from h2s2r_perception.segmentation import Workspace
 
 _STATUS_PERIOD_S = 0.5
+_QUEUED_IMAGES = 30
+"""One second in which the disk may hold the recorder up before images are lost."""
 
 
 class RecorderNode(Node):
@@ -51,7 +53,7 @@ class RecorderNode(Node):
         self._workspace = self._declare_workspace()
         self._take: RecordingSession | None = None
         self._camera_matrix: np.ndarray | None = None
-        self._images = ImagePairs(self, self._on_pair)
+        self._images = ImagePairs(self, self._on_pair, depth=_QUEUED_IMAGES)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.create_subscription(PoseStamped, "/object_pose", self._on_object_pose, 10)

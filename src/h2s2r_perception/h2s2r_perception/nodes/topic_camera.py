@@ -74,7 +74,7 @@ class TopicCamera:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=self._domain_id)
         self._node = Node("h2s2r_record", context=self._context)
-        self._images = ImagePairs(self._node, self._on_pair)
+        self._images = ImagePairs(self._node, self._on_pair, depth=_QUEUED_FRAMES)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="topics", daemon=True)
