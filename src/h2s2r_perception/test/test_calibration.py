@@ -70,7 +70,7 @@ def distance_mm_deg(T_a, T_b):
 @pytest.mark.parametrize("board", [CHARUCO, TAGS], ids=["charuco", "apriltag"])
 def test_one_image_of_a_board_on_the_table_places_the_camera(board):
     T_world_board = pose(rotation_from_vector(np.array([0.0, 0.0, 0.3])), np.array([0.5, -0.1, 0.155]))
-    for seed, tilt in enumerate([(0.5, 0.1, 0.2), (0.7, -0.4, 2.0), (-0.3, 0.5, -1.0)]):
+    for seed, tilt in enumerate([(0.5, 0.1, 0.2), (-0.3, 0.5, -1.0)]):
         T_camera_board = facing(0.7, tilt)
         truth = T_world_board @ inverse(T_camera_board)
         image = render(board, T_camera_board, seed)
@@ -81,7 +81,7 @@ def test_one_image_of_a_board_on_the_table_places_the_camera(board):
         assert mm < 5 * found.quality["position_mm_sigma"]  # the stated error is an honest one
 
 
-def gripper_views(board, count=12, seed=0, pose_noise_mm=0.2, pose_noise_deg=0.02, motions=None):
+def gripper_views(board, count=9, seed=0, pose_noise_mm=0.2, pose_noise_deg=0.02, motions=None):
     """Postures of a gripper that holds the board before a fixed camera, and the truth."""
     generator = np.random.default_rng(seed)
     T_base_camera = pose(
@@ -205,7 +205,7 @@ def test_intrinsics_are_found_and_compared():
     generator = np.random.default_rng(2)
     views = [
         facing(generator.uniform(0.35, 0.5), generator.uniform(-0.6, 0.6, 3), generator.uniform(-0.05, 0.05, 2))
-        for _ in range(8)
+        for _ in range(7)
     ]
     detections = [detect(CHARUCO, render(CHARUCO, T, i), "x.png") for i, T in enumerate(views)]
     found = calibrate_intrinsics(detections, (WIDTH, HEIGHT))

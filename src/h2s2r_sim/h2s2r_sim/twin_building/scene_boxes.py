@@ -65,7 +65,8 @@ class FittedBox:
 def find_boxes(table: LevelTable, camera_matrix: FloatArray) -> list[FittedBox]:
     """Fit a box to each thing that stands on the table, the largest first."""
     height = table.points[..., 2] - table.height_m
-    inside = table.measured & (height > _STANDS_M) & (height < _TALLEST_M) & _above_table(table)
+    inside = table.measured & (height > _STANDS_M) & (height < _TALLEST_M)
+    inside[inside] = _above_table(table, table.points[inside])
     depth = np.where(inside, np.linalg.norm(table.points - table.T_level_camera[:3, 3], axis=-1), 0.0)
     jump = cv2.dilate(depth.astype(np.float32), np.ones((3, 3), np.uint8)) - depth > _CONTINUOUS_M
     count, labels, stats, _ = cv2.connectedComponentsWithStats((inside & ~jump).astype(np.uint8), connectivity=4)
@@ -226,14 +227,15 @@ def _turn(yaw: float) -> FloatArray:
     return np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
 
 
-def _above_table(table: LevelTable) -> Mask:
-    """Pixels whose point stands over the seen part of the table, a little margin included."""
-    hull = cv2.convexHull(table.points[_largest_part(table.on_table)][:, :2].astype(np.float32))[:, 0].astype(float)
+def _above_table(table: LevelTable, points: FloatArray) -> Mask:
+    """Which points `(N, 3)` stand over the seen part of the table, a little margin included."""
+    hull = cv2.convexHull(table.points[_largest_part(table.on_table)][:, :2].astype(np.float32))[:, 0]
+    hull = cv2.approxPolyDP(hull, 0.004, True)[:, 0].astype(float)
     edge = np.roll(hull, -1, axis=0) - hull
     normal = np.stack([edge[:, 1], -edge[:, 0]], axis=1) / np.maximum(np.linalg.norm(edge, axis=1, keepdims=True), 1e-9)
     offset = (normal * hull).sum(axis=1)
     sign = np.sign(offset.sum() - (normal @ hull.mean(axis=0)).sum())
-    over = (table.points[..., :2] @ (sign * normal).T - sign * offset).max(axis=-1)
+    over = (points[:, :2] @ (sign * normal).T - sign * offset).max(axis=-1)
     return np.asarray(over < 0.02)
 
 
