@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     "--rate", type=float, default=30.0, show_default=True, help="Images a second, for layouts without stamps."
 )
 @click.option(
+    "--depth-scale",
+    type=click.FloatRange(1e-5, 1.0),
+    default=0.001,
+    show_default=True,
+    help="Metres for each step of the depth images (folder, ycbineoat).",
+)
+@click.option(
     "--camera-pose",
     type=click.Path(path_type=Path),
     help="Text file, 4x4: T_world_camera of the optical frame in the robot's base [m]; wins over the data's own.",
@@ -56,6 +63,7 @@ def command(
     point: tuple[int, ...] | None,
     frame: int,
     rate: float,
+    depth_scale: float,
     camera_pose: Path | None,
     object_name: str | None,
     colour_topic: str | None,
@@ -90,6 +98,7 @@ def command(
     options = ImportOptions(
         T_world_camera=None if camera_pose is None else _matrix(camera_pose),
         frame_rate_hz=rate,
+        depth_scale_m=depth_scale,
         prompt=prompt_of(box, point, frame),
         object_name=object_name,
         colour_topic=colour_topic,

@@ -6,7 +6,9 @@ in the ways that happen in a lab, intrinsics and camera pose following where the
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, rotation_angle
+from h2s2r_perception.imports import ImportOptions, import_recording
 from h2s2r_perception.perceive_object import perceive_object
 from h2s2r_perception.plausibility import check_plausibility, require_plausible
 from h2s2r_perception.plausibility.colour_order import red_and_blue_swapped
@@ -21,6 +24,7 @@ from h2s2r_perception.recording import Prompt, Recording, RecordingWriter
 from h2s2r_perception.recording.findings import ERROR, WARNING
 from h2s2r_perception.recording.quality import quality_of
 
+TABLETOP = Path(__file__).resolve().parents[4] / "shared" / "data" / "tabletop_rgbd"
 FRAMES = 5
 PERIOD_NS = 33_333_333
 SPEED_M = 0.006
@@ -250,3 +254,18 @@ def test_blue_before_red_is_seen_on_an_object_that_is_neither(box_model):
     grey = np.repeat(generator.integers(40, 200, (30, 30, 1), dtype=np.uint8), 3, axis=2)
     assert not red_and_blue_swapped(grey, model)
     assert not red_and_blue_swapped(darker[..., ::-1], replace(model, colours=None))
+
+
+@pytest.mark.skipif(not TABLETOP.is_dir(), reason="no real frames: shared/data/tabletop_rgbd is absent")
+@pytest.mark.parametrize("number", range(1, 6))
+def test_real_depth_in_tenths_of_a_millimetre_is_named_and_read_when_told(tmp_path, number):
+    for kind, name in (("rgb", "color"), ("depth", "depth")):
+        (tmp_path / "video" / kind).mkdir(parents=True)
+        shutil.copy(TABLETOP / f"{number:06d}-{name}.png", tmp_path / "video" / kind / "00000.png")
+    np.savetxt(tmp_path / "video" / "cam_K.txt", [[615.0, 0, 320], [0, 615, 240], [0, 0, 1]])  # of such a camera
+    as_it_is = import_recording(tmp_path / "video", tmp_path / "recording").recording
+    with pytest.raises(InputError, match="depth: unit"):
+        require_plausible(as_it_is)
+    options = ImportOptions(depth_scale_m=0.0001)
+    told = import_recording(tmp_path / "video", tmp_path / "recording", options=options).recording
+    assert require_plausible(told) == []

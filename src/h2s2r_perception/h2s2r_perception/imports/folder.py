@@ -22,7 +22,15 @@ from h2s2r_perception.imports.foreign import (
     Layout,
     no_truth,
 )
-from h2s2r_perception.imports.images import ImagePair, image_pairs, read_depth, read_rgb, same_size, stamps_at
+from h2s2r_perception.imports.images import (
+    ImagePair,
+    image_pairs,
+    millimetres,
+    read_depth,
+    read_rgb,
+    same_size,
+    stamps_at,
+)
 from h2s2r_perception.imports.prompts import box_round
 from h2s2r_perception.recording.calibration import FloatArray, check_pose, read_camera_matrix
 from h2s2r_perception.recording.image_file import read_png_header
@@ -61,7 +69,7 @@ def read(source: Path, options: ImportOptions) -> ForeignRecording:
     return ForeignRecording(
         camera_matrix=read_camera_matrix(source / "cam_K.txt", size),
         camera_name="camera",
-        frames=lambda: _frames(pairs, stamps_at(len(pairs), options.frame_rate_hz, source)),
+        frames=lambda: frames_of(pairs, stamps_at(len(pairs), options.frame_rate_hz, source), options.depth_scale_m),
         prompt=box_round(first_mask) if options.prompt is None and first_mask.is_file() else None,
         truth=_estimates(source, [pair.stem for pair in pairs]),
         notes=(f"no stamps in this layout: {options.frame_rate_hz:g} images a second assumed (--rate)",),
@@ -71,11 +79,12 @@ def read(source: Path, options: ImportOptions) -> ForeignRecording:
 LAYOUT = Layout("folder", "rgb/ depth/ cam_K.txt of SAM 2, FoundationPose and the published system", evidence, read)
 
 
-def _frames(pairs: list[ImagePair], stamp_ns: list[int]) -> Iterator[ForeignFrame]:
+def frames_of(pairs: list[ImagePair], stamp_ns: list[int], depth_scale_m: float) -> Iterator[ForeignFrame]:
+    """Read pairs of colour and 16-bit depth in steps of `depth_scale_m` [m]."""
     for pair, stamp in zip(pairs, stamp_ns, strict=True):
-        rgb, depth_mm = read_rgb(pair.rgb), read_depth(pair.depth)
-        same_size(depth_mm, (rgb.shape[1], rgb.shape[0]), pair.depth)
-        yield ForeignFrame(stamp, rgb, depth_mm)
+        rgb, depth = read_rgb(pair.rgb), read_depth(pair.depth)
+        same_size(depth, (rgb.shape[1], rgb.shape[0]), pair.depth)
+        yield ForeignFrame(stamp, rgb, millimetres(depth, depth_scale_m))
 
 
 def read_pose(path: Path) -> FloatArray:

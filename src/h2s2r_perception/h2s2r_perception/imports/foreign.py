@@ -61,6 +61,8 @@ class ImportOptions:
     """Pose `(4, 4)` [m] of the optical frame in the robot's base; wins over the data's own."""
     frame_rate_hz: float = 30.0
     """For layouts without stamps."""
+    depth_scale_m: float = 0.001
+    """Metres for each step of a depth image, in layouts that do not say: a tenth of a millimetre is common, too."""
     prompt: Prompt | None = None
     """Which object is meant; wins over the data's own."""
     object_name: str | None = None

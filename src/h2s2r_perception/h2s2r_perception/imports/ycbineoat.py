@@ -8,20 +8,18 @@ frame is OpenCV's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_perception.imports.folder import read_pose
+from h2s2r_perception.imports.folder import frames_of, read_pose
 from h2s2r_perception.imports.foreign import (
-    ForeignFrame,
     ForeignRecording,
     ForeignTruth,
     ImportOptions,
     Layout,
     no_truth,
 )
-from h2s2r_perception.imports.images import ImagePair, image_pairs, read_depth, read_rgb, same_size, stamps_at
+from h2s2r_perception.imports.images import ImagePair, image_pairs, stamps_at
 from h2s2r_perception.imports.prompts import box_round
 from h2s2r_perception.recording import Prompt
 from h2s2r_perception.recording.calibration import read_camera_matrix
@@ -58,7 +56,7 @@ def read(source: Path, options: ImportOptions) -> ForeignRecording:
     return ForeignRecording(
         camera_matrix=read_camera_matrix(source / "cam_K.txt", read_png_header(pairs[0].depth).size),
         camera_name="YCBInEOAT",
-        frames=lambda: _frames(pairs, stamp_ns),
+        frames=lambda: frames_of(pairs, stamp_ns, options.depth_scale_m),
         prompt=None if options.prompt else _prompt(source, pairs),
         truth=_truth(source, len(pairs)),
         notes=() if stamped else (assumed,),
@@ -66,13 +64,6 @@ def read(source: Path, options: ImportOptions) -> ForeignRecording:
 
 
 LAYOUT = Layout("ycbineoat", "rgb/ depth/ cam_K.txt annotated_poses/ of YCBInEOAT", evidence, read)
-
-
-def _frames(pairs: list[ImagePair], stamp_ns: list[int]) -> Iterator[ForeignFrame]:
-    for pair, stamp in zip(pairs, stamp_ns, strict=True):
-        rgb, depth_mm = read_rgb(pair.rgb), read_depth(pair.depth)
-        same_size(depth_mm, (rgb.shape[1], rgb.shape[0]), pair.depth)
-        yield ForeignFrame(stamp, rgb, depth_mm)
 
 
 def _is_stamp(stem: str) -> bool:

@@ -146,7 +146,7 @@ def _depth_unit(depth: list[NDArray[np.float32]], c: PlausibilityConfiguration) 
             "depth: unit",
             f"a fifth of the picture within {near_m:.3g} m",
             f"within {c.nearest_m:g} to {c.farthest_m:g} m, as of a table-top",
-            "save depth in millimetres",
+            "save depth in millimetres, or import it with --depth-scale",
         )
 
 
