@@ -60,6 +60,12 @@ class ObjectModel:
         """Middle `(3,)` [m] of the bounding box, in the object's frame."""
         return np.asarray(self.vertices.max(axis=0) + self.vertices.min(axis=0)) / 2.0
 
+    @property
+    def corners(self) -> FloatArray:
+        """The bounding box's `(8, 3)` [m], in the object's frame."""
+        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        return np.stack(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij"), axis=-1).reshape(8, 3)
+
     def colour_at(self, face: NDArray[np.int64], barycentric: FloatArray) -> NDArray[np.uint8]:
         """RGB `(P, 3)` of points on faces `(P,)` with weights `(P, 3)` of the corners.
 

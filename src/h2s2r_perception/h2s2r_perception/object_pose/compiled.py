@@ -1,6 +1,6 @@
 """The inner loops as machine code (numba): what torch does on small tensors, without its price for each call.
 
-The same formulas as `gauss_newton.py`, `free_space.py`, `features.py` and `texture.py`, one pass over the
+The same formulas as in `gauss_newton.py`, `free_space.py` and `refinement.py`, one pass over the
 rows and no temporaries; a test keeps the two equal. Compiled once for each machine and kept beside this file.
 """
 # The types of arguments stand in the kernels' signatures: annotations would say them twice.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from h2s2r_perception.object_pose.gauss_newton import FEATURE_SCALE
+from h2s2r_perception.object_pose.gauss_newton import FEATURE_SCALE, METRES_PER_LEVEL, PRINT_SCALE_M
 
 _options: dict[str, Any] = {
     "cache": True,
@@ -197,12 +197,46 @@ def _add_features(H, g, T, frame, features, scale):
             _add(H, g, J, shift, weight)
 
 
+@njit(**_options)
+def _add_print(H, g, T, slopes, frame, samples, scale):
+    """`slopes (h, w, 3)`: gray level and its slope [1/px]; `samples (V, 4)`: point of the object, level expected."""
+    fx, fy, cx, cy, x0, y0, stride = frame
+    height, width, _ = slopes.shape
+    J, value = np.empty(6), np.empty(3)
+    for s in range(len(samples)):
+        bx, by, bz = samples[s, 0], samples[s, 1], samples[s, 2]
+        px = T[0, 0] * bx + T[0, 1] * by + T[0, 2] * bz + T[0, 3]
+        py = T[1, 0] * bx + T[1, 1] * by + T[1, 2] * bz + T[1, 3]
+        pz = max(T[2, 0] * bx + T[2, 1] * by + T[2, 2] * bz + T[2, 3], 0.05)
+        u = (px / pz * fx + cx - x0) / stride
+        v = (py / pz * fy + cy - y0) / stride
+        if not (u >= 0.0 and v >= 0.0 and u <= width - 1.0 and v <= height - 1.0):
+            continue
+        i, j = min(int(u), width - 2), min(int(v), height - 2)
+        a, b = u - i, v - j
+        for m in range(3):
+            value[m] = (1 - b) * ((1 - a) * slopes[j, i, m] + a * slopes[j, i + 1, m]) + b * (
+                (1 - a) * slopes[j + 1, i, m] + a * slopes[j + 1, i + 1, m]
+            )
+        residual = METRES_PER_LEVEL * (samples[s, 3] - value[0])
+        weight = _tukey(residual, scale)
+        if weight == 0.0:
+            continue
+        sx, sy = METRES_PER_LEVEL * value[1] * fx / pz, METRES_PER_LEVEL * value[2] * fy / pz
+        sz = -(sx * px + sy * py) / pz
+        nx = sx * T[0, 0] + sy * T[1, 0] + sz * T[2, 0]
+        ny = sx * T[0, 1] + sy * T[1, 1] + sz * T[2, 1]
+        nz = sx * T[0, 2] + sy * T[1, 2] + sz * T[2, 2]
+        _set_twist(J, nx, ny, nz, bx, by, bz)
+        _add(H, g, J, residual, weight)
+
+
 @njit(
     "void(f8[:,:,::1], f8[::1], f8[::1], f4[:,:,:,::1], f8[::1], f8[::1], f4[:,::1], f4[:,:,::1],"
-    "UniTuple(f8, 7), f4[:,::1], f4[:,::1])",
+    "UniTuple(f8, 7), f4[:,::1], f4[:,::1], f4[:,:,::1], f4[:,::1])",
     **_options,
 )
-def refine(T, scales, damping, cells, lower, spacing, points, image, frame, samples, features):
+def refine(T, scales, damping, cells, lower, spacing, points, image, frame, samples, features, slopes, printed):
     """Gauss-Newton in place on poses `T (B, 4, 4)`, one step for each of `scales`; the rest is `refinement.Terms`.
 
     `damping (6,)` is already times the number of rows.
@@ -214,6 +248,8 @@ def refine(T, scales, damping, cells, lower, spacing, points, image, frame, samp
             _add_surface(H, g, pose, cells, lower, spacing, points, scale)
             _add_free_space(H, g, pose, image, frame, samples, 1.0)
             _add_features(H, g, pose, frame, features, FEATURE_SCALE * scale)
+            if len(printed) > 0:
+                _add_print(H, g, pose, slopes, frame, printed, PRINT_SCALE_M)
             _move(pose, H, g, damping)
 
 

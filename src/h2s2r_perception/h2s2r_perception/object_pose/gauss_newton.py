@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import grid_sample
 
 from h2s2r_perception.geometry import pose, rotation_from_vector
 from h2s2r_perception.image_points import FloatArray
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField
 
-_DAMPING = (1e-3, 1e-3, 1e-3, 1e-5, 1e-5, 1e-5)
+_DAMPING = (1e-3, 1e-3, 1e-3, 3e-6, 3e-6, 3e-6)
 """Per row; keeps a direction still that no row constrains. Rotation rows are [m/rad], about 0.1 m."""
 
 
@@ -38,9 +39,19 @@ FEATURE_SCALE = 1.5
 """A feature without influence is this much farther off than such a point: it may lead the way when motion is fast."""
 
 
-def damping_of(row_count: int) -> FloatArray:
-    """`(6,)`, for all rows together."""
-    return np.array(_DAMPING) * row_count
+METRES_PER_LEVEL = 0.0002
+"""A gray level off weighs as much as this distance off the surface: about the ratio of their noise."""
+PRINT_SCALE_M = 0.008
+"""Forty levels off, a sample shows something else."""
+_HELD = 1e6
+
+
+def damping_of(row_count: int, *, hold_yaw: bool = False) -> FloatArray:
+    """`(6,)`, for all rows together; with `hold_yaw` nothing turns about the object's z axis."""
+    damping = np.array(_DAMPING) * row_count
+    if hold_yaw:
+        damping[5] = _HELD
+    return damping
 
 
 def step(T_camera_object: torch.Tensor, terms: Sequence[Rows], damping: FloatArray) -> torch.Tensor:
@@ -102,6 +113,34 @@ def feature_rows(
     jacobian = torch.cat([normal, torch.cross(along, normal, dim=-1)], dim=-1)
     weight = features[:, 5] * tukey(torch.linalg.vector_norm(shift, dim=-1), scale_m)
     return Rows(jacobian.flatten(1, 2), shift.flatten(1, 2), weight[..., None].expand(shift.shape).flatten(1, 2))
+
+
+def print_rows(
+    T_camera_object: torch.Tensor, printed: torch.Tensor, slopes: torch.Tensor, frame: tuple[float, ...]
+) -> Rows:
+    """The image should show, where a sample is seen, the gray level expected of it: `level off` as metres.
+
+    Args:
+        T_camera_object: `(B, 4, 4)` [m].
+        printed: `(V, 4)`: point on the object [m], level expected.
+        slopes: `(1, 3, h, w)`: gray level and its slope over x and y [1/px], over the crop.
+        frame: fx, fy, cx, cy of the camera, x0, y0 and stride of the crop [px].
+    """
+    fx, fy, cx, cy, x0, y0, stride = frame
+    R, body = T_camera_object[:, :3, :3], printed[:, :3]
+    point = body @ R.transpose(1, 2) + T_camera_object[:, None, :3, 3]
+    x, y, z = point[..., 0], point[..., 1], point[..., 2].clamp(min=0.05)
+    height, width = slopes.shape[2:]
+    u, v = (x / z * fx + cx - x0) / stride, (y / z * fy + cy - y0) / stride
+    inside = (u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)
+    grid = torch.stack([2.0 * u / max(width - 1, 1) - 1.0, 2.0 * v / max(height - 1, 1) - 1.0], dim=-1)
+    value = grid_sample(slopes, grid.reshape(1, 1, -1, 2), mode="bilinear", padding_mode="border", align_corners=True)
+    level, dx, dy = value.reshape(3, *u.shape)
+    residual = METRES_PER_LEVEL * (printed[:, 3] - level)
+    sx, sy = METRES_PER_LEVEL * dx * fx / z, METRES_PER_LEVEL * dy * fy / z
+    normal = torch.stack([sx, sy, -(sx * x + sy * y) / z], dim=-1) @ R
+    jacobian = torch.cat([normal, torch.cross(body.expand_as(normal), normal, dim=-1)], dim=-1)
+    return Rows(jacobian, residual, tukey(residual, PRINT_SCALE_M) * inside)
 
 
 def facing_camera(T_camera_object: torch.Tensor, x: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:

@@ -19,12 +19,15 @@ from h2s2r_perception.object_pose.gauss_newton import (
     damping_of,
     facing_camera,
     feature_rows,
+    print_rows,
     step,
     surface_rows,
     to_object,
 )
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField
 
+NOTHING_PRINTED: NDArray[np.float32] = np.zeros((0, 4), dtype=np.float32)
+NO_SLOPES: NDArray[np.float32] = np.zeros((1, 1, 3), dtype=np.float32)
 NO_FEATURES: NDArray[np.float32] = np.zeros((0, 6), dtype=np.float32)
 _OFF_M = 0.01
 """A point farther from the surface costs no more than one that is this far."""
@@ -41,6 +44,12 @@ class Terms:
     """Of the surface, `(S, 3)` [m], object frame: they do not lie in the free space."""
     features: NDArray[np.float32] = field(default_factory=lambda: NO_FEATURES)
     """`(F, 6)`: point on the object [m], pixel where it was found, weight."""
+    slopes: NDArray[np.float32] = field(default_factory=lambda: NO_SLOPES)
+    """`(h, w, 3)`: gray level and its slope over x and y [1/px], over the crop of the free space."""
+    printed: NDArray[np.float32] = field(default_factory=lambda: NOTHING_PRINTED)
+    """`(V, 4)`: point on the object [m] and the gray level expected there."""
+    hold_yaw: bool = False
+    """Whether nothing turns about the object's z axis: nobody could see it."""
 
 
 def refine(
@@ -54,7 +63,7 @@ def refine(
     kernels.refine(
         T,
         np.asarray(scales_m, dtype=np.float64),
-        damping_of(len(terms.points) + len(terms.samples)),
+        _damping(terms),
         field.cells,
         field.first_cell,
         field.spacing,
@@ -63,6 +72,8 @@ def refine(
         terms.free_space.frame,
         terms.samples,
         terms.features,
+        terms.slopes,
+        terms.printed,
     )
     return T
 
@@ -79,15 +90,21 @@ def refine_torch(
     points, samples, features = there(terms.points), there(terms.samples), there(terms.features)
     free_space, frame = terms.free_space.field.to(like), terms.free_space.frame
     T = there(T_camera_object)
-    damping = damping_of(len(points) + len(samples))
+    printed, slopes = there(terms.printed), there(terms.slopes.transpose(2, 0, 1)[None])
     for scale_m in scales_m:
         rows = [
             surface_rows(field, T, points, float(scale_m)),
             free_space_rows(free_space, frame, T, samples, 1.0),
             feature_rows(T, features, frame, FEATURE_SCALE * float(scale_m)),
         ]
-        T = step(T, rows, damping)
+        if len(printed):
+            rows.append(print_rows(T, printed, slopes, frame))
+        T = step(T, rows, _damping(terms))
     return np.asarray(T.cpu().numpy().astype(np.float64))
+
+
+def _damping(terms: Terms) -> FloatArray:
+    return damping_of(len(terms.points) + len(terms.samples), hold_yaw=terms.hold_yaw)
 
 
 def costs(field: SignedDistanceField, terms: Terms, T_camera_object: FloatArray) -> FloatArray:
@@ -149,3 +166,12 @@ def compiled() -> ModuleType | None:
         warnings.warn(f"object pose runs on torch, slower ({error}): pip install numba", stacklevel=2)
         return None
     return kernels
+
+
+def project_to_surface(field: SignedDistanceField, points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The nearest points `(P, 3)` on the surface to points `(P, 3)` of the object's frame, and the normals there."""
+    here = torch.as_tensor(points, dtype=field.grid.dtype, device=field.grid.device)
+    distance, gradient = field.sample(here)
+    normal = gradient / torch.linalg.vector_norm(gradient, dim=-1, keepdim=True).clamp(min=1e-6)
+    nearest = here - distance[:, None] * normal
+    return nearest.cpu().numpy().astype(np.float32), normal.cpu().numpy().astype(np.float32)

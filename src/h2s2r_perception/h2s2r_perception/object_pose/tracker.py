@@ -1,13 +1,13 @@
-"""The default estimator: Gauss-Newton on the signed distance, outline, colour, and what to do when lost.
+"""The default estimator: Gauss-Newton on the signed distance, outline, print and features, and what to do when lost.
 
-The mask decides everything (`facts`: a hand that touches the object steals a tracker without one). So a
-measured point belongs to the object only if it lies near the surface at the predicted pose, has a colour
-learned at registration, and is not part of the table.
+The mask decides everything (a hand that touches the object steals a tracker without one). So a measured point
+belongs to the object only if it lies near the surface at the predicted pose, has a colour learned at
+registration, and is neither table nor what stood there before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,45 +15,67 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, pose, rotation_from_vector, vector_from_rotation
-from h2s2r_perception.image_points import Crop, crop_around, heights_above, project
+from h2s2r_perception.image_points import heights_above
 from h2s2r_perception.object_model import ObjectModel
+from h2s2r_perception.object_pose.appearance import Appearance, gray_slopes
+from h2s2r_perception.object_pose.background import StaticBackground
 from h2s2r_perception.object_pose.colour_model import ColourModel
+from h2s2r_perception.object_pose.features import AnchoredFeatures
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
 from h2s2r_perception.object_pose.refinement import Terms, distance_to_surface, refine
 from h2s2r_perception.object_pose.registration import Evidence, find_pose, subset
+from h2s2r_perception.object_pose.relocalisation import LastSeen, relocalise, search_pixels
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
-from h2s2r_perception.object_pose.visibility import confidence, visible_surface
+from h2s2r_perception.object_pose.view import Image, View, crop_at, crop_of_pixels, view_of
+from h2s2r_perception.object_pose.visibility import Verdict, VisibleSurface, expected_colours, judge, visible_surface
 
-_BORDER_PX = 20
-_CROP_PIXELS = 9000
 _BAND_M = 0.02
 """A point this near the predicted surface may be the object's."""
+_PRINT_BAND_M = 0.012
+"""A measurement this near to where the surface is expected may show its print."""
 _POINTS, _SAMPLES = 900, 600
 _LAST_SCALE_M = 0.005
-_SCALES_M = tuple(np.geomspace(0.02, _LAST_SCALE_M, 9))
-"""The robust scale of each step: from how far off a point may lead the way to how near it must lie in the end."""
+_NARROW_M, _WIDE_M = (tuple(np.geomspace(first, _LAST_SCALE_M, steps)) for first, steps in ((0.01, 7), (0.02, 9)))
+"""The robust scale of each step: from how far off a point may lead the way to how near it must lie in the end.
+
+Where the object goes on as expected, a hand before it is not let in by the narrow ones; the thin wall of a
+vessel would be dragged along by it.
+"""
+_AS_BEFORE = 0.9
+"""A pose this nearly as well confirmed as the last one needs no second try."""
+_FEATURE_SHARE_BESIDE_PRINT = 0.3
+"""The print is where the mesh says, features are where the tracker believed."""
+_BLUR_M = 0.0015
+_TURNS, _TURNS_ASKED = 36, 1
+_ASKED_SHARE, _LESS_ERROR = 0.9, 0.8
+"""A turn is believed when it is confirmed nearly as well as the pose, and its colours are this much nearer."""
 _VELOCITY_SHARE = 0.8
 """How much of the last frame's motion is expected again."""
-_GOOD = 0.5
+_GOOD, _FOUND = 0.5, 0.6
+"""Confidence from which on a pose is kept, and from which on a lost object counts as found."""
+_LEARNING = 0.7
+"""Confidence from which on background and appearance are learned."""
+_ENOUGH_SHARE = 0.25
+"""Share of the visible samples that must be explained for full confidence; a hand may cover the rest."""
 _LOST_FRAMES = 3
-_RETRY_FRAMES = 5
+_SPEED_M, _LARGEST_REACH_M = 0.012, 0.30
+"""How far the object may move in one frame while nobody sees it, and altogether."""
 _SMALLEST_MASK = 40
 """Points; fewer say nothing about a pose."""
+_REGISTRATION_BORDER_PX = 24
+_GROWN_SHARE = 0.02
+"""Of the mask; as much more in the object's colours is looked at again."""
 
 
 @dataclass(frozen=True)
-class _View:
-    """One image, seen from the pose expected in it."""
+class _Judged:
+    """A pose, what should be seen of the object there, and whether it is."""
 
-    crop: Crop
-    rgb: NDArray[np.uint8]
-    depth_m: NDArray[np.float32]
-    points: NDArray[np.float32]
-    """`(h, w, 3)` [m], camera frame."""
-    height_m: FloatArray | None
-    """`(h, w)` [m] above the table, if known."""
-    colour_matches: NDArray[np.bool_]
+    T_camera_object: FloatArray
+    surface: VisibleSurface
+    verdict: Verdict
+    score: float
 
 
 class SignedDistanceTracker:
@@ -71,8 +93,14 @@ class SignedDistanceTracker:
         self._plane: FloatArray | None = None
         self._camera_matrix: FloatArray | None = None
         self._colour = ColourModel(None)
+        self._background = StaticBackground()
+        self._appearance = Appearance(model)
+        self._features = AnchoredFeatures(self._field)
+        self._noise_m = 0.0
         self._T = np.eye(4)
         self._T_previous = np.eye(4)
+        self._last_score = 0.0
+        self._turn = 0
         self._bad_frames = 0
         self._mask: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
 
@@ -94,32 +122,28 @@ class SignedDistanceTracker:
     ) -> PoseEstimate:
         """Find the object anywhere in `mask`; see `ObjectPoseEstimator.register`."""
         self._camera_matrix = np.asarray(camera_matrix, dtype=np.float64)
-        self._colour = ColourModel(None)
-        T = self._find(rgb, depth_m, mask)
+        self._colour, self._background = ColourModel(None), StaticBackground()
+        self._appearance.forget()
+        self._features.forget()
+        image = Image.of(rgb, depth_m, self._camera_matrix)
+        T = self._find(image, mask)
         self._T = self._T_previous = T
-        self._bad_frames = 0
-        estimate = self._refined(rgb, depth_m, T)
+        self._bad_frames, self._noise_m, self._last_score = 0, 0.0, 0.0
+        estimate = self._tracked(image, T, _GOOD)
         if estimate.confidence >= _GOOD:
-            self._colour = self._learned_colours(rgb, depth_m)
+            self._learn_at_rest(image)
         return estimate
 
     def track(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> PoseEstimate:
         """Follow the object; see `ObjectPoseEstimator.track`."""
         if self._camera_matrix is None:
             raise RuntimeError("track() before register()")
-        if self._bad_frames >= _LOST_FRAMES and self._bad_frames % _RETRY_FRAMES == 0:
-            return self._relocalise(rgb, depth_m)
-        return self._refined(rgb, depth_m, self._predicted())
-
-    def _learned_colours(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> ColourModel:
-        """Colours of what lies on the registered surface, against those round its outline."""
-        view = self._view(rgb, depth_m, self._T)
-        assert view is not None
-        silhouette = visible_surface(self._model, self._T, self._K, view.crop, _BORDER_PX).silhouette
-        on_surface = (view.depth_m > 0) & silhouette
-        on_surface[on_surface] = self._near_surface(view.points[on_surface], self._T, _LAST_SCALE_M)
-        outline = cv2.dilate(silhouette.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        return ColourModel.learn(view.rgb, on_surface, ~outline)
+        image = Image.of(rgb, depth_m, self._camera_matrix)
+        self._background.check(depth_m)
+        if self._bad_frames < _LOST_FRAMES:
+            return self._tracked(image, self._predicted(), _GOOD)
+        found = self._searched(image)
+        return self._bad(image) if found is None else self._tracked(image, found, _FOUND)
 
     def _predicted(self) -> FloatArray:
         """Constant velocity in the object's frame, damped."""
@@ -127,69 +151,142 @@ class SignedDistanceTracker:
         turn = rotation_from_vector(_VELOCITY_SHARE * vector_from_rotation(motion[:3, :3]))
         return np.asarray(self._T @ pose(turn, _VELOCITY_SHARE * motion[:3, 3]))
 
-    def _refined(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], T_start: FloatArray) -> PoseEstimate:
-        """Gauss-Newton from a start, then the verdict; a bad pose is not kept."""
-        view = self._view(rgb, depth_m, T_start)
-        if view is None:
-            return self._bad(rgb)
-        T, mine = self._solve(view, T_start)
-        if not np.all(np.isfinite(T)):
-            return self._bad(rgb)
-        surface = visible_surface(self._model, T, self._K, view.crop, _BORDER_PX)
-        score = confidence(surface, view.depth_m, view.colour_matches)
-        if score < _GOOD:
-            return self._bad(rgb, score)
+    def _searched(self, image: Image) -> FloatArray | None:
+        """Look for the object near where it was last seen."""
+        reach_m = min(0.05 + _SPEED_M * self._bad_frames, _LARGEST_REACH_M)
+        last = LastSeen(self._T, reach_m)
+        crop = crop_of_pixels(search_pixels(self._model, image.camera_matrix, last), 0, image)
+        if crop is None:
+            return None
+        view = view_of(image, crop, _REGISTRATION_BORDER_PX, self._plane, self._colour, self._background)
+        return relocalise(self._model, self._field, view, image.camera_matrix, last, self._appearance, self._noise_m)
+
+    def _tracked(self, image: Image, T_start: FloatArray, wanted: float) -> PoseEstimate:
+        """Refine a start and judge the result; a bad pose is not kept."""
+        place = crop_at(self._model, T_start, image)
+        if place is None:
+            return self._bad(image)
+        view = view_of(image, *place, self._plane, self._colour, self._background)
+        terms = self._terms(image, view, T_start)
+        if terms is None:
+            return self._bad(image)
+        score, best = -1.0, None
+        for scales_m in (_NARROW_M, _WIDE_M):
+            found = self._judged(image, view, refine(self._field, terms, T_start[None], scales_m)[0])
+            if found.score > score:
+                score, best = found.score, found
+            if score >= max(wanted, _AS_BEFORE * self._last_score):
+                break
+        if best is None or score < wanted:
+            return self._bad(image, max(score, 0.0))
+        best = self._turned(image, view, terms, best, _TURNS - 1 if self._bad_frames else _TURNS_ASKED)
+        T = best.T_camera_object
         self._T_previous, self._T = (self._T, T) if self._bad_frames == 0 else (T, T)
-        self._bad_frames = 0
-        self._mask = view.crop.full_mask(mine & surface.silhouette, rgb.shape)
+        self._bad_frames, self._last_score = 0, score
+        self._keep(image, view, best.surface, best.verdict, learning=score >= _LEARNING)
         return PoseEstimate(T, score, lost=False)
 
-    def _bad(self, rgb: NDArray[np.uint8], score: float = 0.0) -> PoseEstimate:
+    def _turned(self, image: Image, view: View, terms: Terms, now: _Judged, count: int) -> _Judged:
+        """Ask for the next so many turns about z whether the print fits better there: shape may not tell."""
+        if self._model.symmetry == "yaw" or not self._appearance.placed:
+            return now
+        for _ in range(count):
+            self._turn = self._turn % (_TURNS - 1) + 1
+            angle = 2.0 * np.pi * ((self._turn * 7) % _TURNS) / _TURNS
+            R = rotation_from_vector(np.array([0.0, 0.0, angle]))
+            asked = self._judged(
+                image, view, now.T_camera_object @ pose(R, self._model.centre - R @ self._model.centre)
+            )
+            if asked.score < _ASKED_SHARE * now.score:
+                continue
+            if asked.verdict.colour_error < _LESS_ERROR * now.verdict.colour_error:
+                still = replace(terms, features=terms.features[:0], printed=terms.printed[:0])
+                T = refine(self._field, still, asked.T_camera_object[None], _NARROW_M[-3:])[0]
+                asked = self._judged(image, view, T)
+                if asked.score > now.score and asked.verdict.colour_error < _LESS_ERROR * now.verdict.colour_error:
+                    self._features.forget()
+                    self._T_previous = self._T = asked.T_camera_object
+                    return asked
+        return now
+
+    def _judged(self, image: Image, view: View, T: FloatArray) -> _Judged:
+        """A pose and what the view says about it."""
+        if not np.all(np.isfinite(T)):
+            T = self._T
+        surface = visible_surface(self._model, T, image.camera_matrix, view.crop, view.border_px)
+        verdict = judge(surface, view, self._appearance, T[:3, :3], self._noise_m)
+        score = verdict.agreement * min(1.0, verdict.explained / _ENOUGH_SHARE)
+        return _Judged(T, surface, verdict, score)
+
+    def _bad(self, image: Image, score: float = 0.0) -> PoseEstimate:
         """Hold the last good pose, standing still; after a few such frames it is lost."""
         self._bad_frames += 1
         self._T_previous = self._T
-        self._mask = np.zeros(rgb.shape[:2], dtype=bool)
+        self._features.forget()
+        self._mask = np.zeros(image.depth_m.shape, dtype=bool)
         return PoseEstimate(self._T, score, lost=self._bad_frames >= _LOST_FRAMES)
 
-    @property
-    def _K(self) -> FloatArray:
-        assert self._camera_matrix is not None
-        return self._camera_matrix
-
-    def _view(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], T: FloatArray) -> _View | None:
-        centred = self._model.vertices @ T[:3, :3].T + T[:3, 3]
-        if centred[:, 2].min() < 0.05:
-            return None
-        crop = crop_around(
-            project(self._K, centred), depth_m.shape, border_px=_BORDER_PX, largest_pixel_count=_CROP_PIXELS
-        )
-        return None if crop is None else self._view_of(crop, rgb, depth_m)
-
-    def _view_of(self, crop: Crop, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> _View:
-        depth = np.ascontiguousarray(crop.of(depth_m))
-        points = (crop.rays(self._K) * depth[..., None]).astype(np.float32)
-        height_m = None if self._plane is None else heights_above(self._plane, points)
-        colour = np.ascontiguousarray(crop.of(rgb))
-        return _View(crop, colour, depth, points, height_m, self._colour.matches(colour))
-
-    def _solve(self, view: _View, T_start: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Refine a pose in a view; also return the view's pixels that belong to the object there."""
-        surface = visible_surface(self._model, T_start, self._K, view.crop, _BORDER_PX)
-        background = background_mask(view.depth_m, surface.outline_m, view.height_m)
-        background &= surface.outline_m > 0
-        free_space = FreeSpace.of(background, view.crop, self._K)
-        usable = (view.depth_m > 0) & view.colour_matches
-        if view.height_m is not None:
-            usable &= view.height_m > TABLE_SKIN_M
+    def _terms(self, image: Image, view: View, T_start: FloatArray) -> Terms | None:
+        """What a view says about poses near a start; `None` when that is nothing."""
+        surface = visible_surface(self._model, T_start, image.camera_matrix, view.crop, view.border_px)
+        free = background_mask(view.depth_m, surface.outline_m, view.height_m)
+        free |= view.still & (view.depth_m > surface.outline_m - TABLE_SKIN_M)
+        free &= surface.outline_m > 0
+        usable = view.candidates & expected_colours(surface, view, self._appearance, T_start[:3, :3])
         near = self._near_surface(view.points[usable], T_start, _BAND_M)
         points = subset(view.points[usable][near], _POINTS)
-        refined = T_start
-        if len(points) >= _SMALLEST_MASK:
-            terms = Terms(points, free_space, self._samples_above_table(T_start))
-            refined = refine(self._field, terms, T_start[None], _SCALES_M)[0]
+        if len(points) < _SMALLEST_MASK:
+            return None
+        features = self._features.follow(image.gray, view.crop, T_start, image.camera_matrix)
+        free_space = FreeSpace.of(free, view.crop, image.camera_matrix)
+        in_view = usable & (np.abs(view.depth_m - surface.inner_m) < _PRINT_BAND_M)
+        shown_m = np.where(in_view, surface.inner_m, np.inf).astype(np.float32)
+        printed = self._appearance.rows(T_start, free_space.frame, shown_m)
+        if len(printed):
+            features[:, 5] *= np.float32(_FEATURE_SHARE_BESIDE_PRINT)
+        return Terms(
+            points,
+            free_space,
+            self._samples_above_table(T_start),
+            features,
+            self._slopes(image, view, float(T_start[2, 3])),
+            printed,
+            hold_yaw=self._model.symmetry == "yaw",
+        )
+
+    def _keep(self, image: Image, view: View, surface: VisibleSurface, verdict: Verdict, *, learning: bool) -> None:
+        """Remember what a good pose tells about object and background."""
+        usable = view.candidates
         mine = np.zeros(view.depth_m.shape, dtype=bool)
-        mine[usable] = self._near_surface(view.points[usable], refined, 2.0 * _LAST_SCALE_M)
-        return refined, mine
+        mine[usable] = self._near_surface(view.points[usable], self._T, 2.0 * _LAST_SCALE_M)
+        mine &= surface.silhouette
+        self._mask = view.crop.full_mask(mine, image.depth_m.shape)
+        self._features.settle(image.gray, self._T, image.camera_matrix, mine, view.depth_m, view.crop)
+        if not learning:
+            return
+        row, column = surface.pixels[verdict.good].T
+        self._appearance.learn(surface.index[verdict.good], self._T[:3, :3], view.rgb[row, column])
+        own = cv2.dilate(surface.silhouette.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+        self._background.learn(view.crop, view.depth_m, own)
+        others = self._background.before(view.crop, view.depth_m) & ~own
+        if np.count_nonzero(others) > _SMALLEST_MASK:
+            self._colour = self._colour.knowing(view.rgb[others])
+        residual = view.depth_m[row, column] - surface.depth_m[verdict.good]
+        noise_m = 1.48 * float(np.median(np.abs(residual - np.median(residual))))
+        self._noise_m = noise_m if self._noise_m == 0.0 else 0.9 * self._noise_m + 0.1 * noise_m
+
+    def _learn_at_rest(self, image: Image) -> None:
+        """Colours of what lies on the registered surface against those round it; background everywhere else."""
+        place = crop_at(self._model, self._T, image)
+        assert place is not None
+        view = view_of(image, *place, self._plane, self._colour, self._background)
+        surface = visible_surface(self._model, self._T, image.camera_matrix, view.crop, view.border_px)
+        on_surface = (view.depth_m > 0) & surface.silhouette
+        on_surface[on_surface] = self._near_surface(view.points[on_surface], self._T, _LAST_SCALE_M)
+        outline = cv2.dilate(surface.silhouette.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        self._colour = ColourModel.learn(view.rgb, on_surface, ~outline)
+        own = cv2.dilate(surface.silhouette.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+        self._background.begin(image.depth_m, view.crop.full_mask(own, image.depth_m.shape))
 
     def _near_surface(self, points: NDArray[np.float32], T: FloatArray, band_m: float) -> NDArray[np.bool_]:
         """Which points `(P, 3)` of the camera's frame lie within a band of the surface at a pose."""
@@ -202,9 +299,9 @@ class SignedDistanceTracker:
         clear = heights_above(self._plane, self._samples @ T[:3, :3].T + T[:3, 3]) > 2.0 * TABLE_SKIN_M
         return self._samples[clear]
 
-    def _find(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32], mask: NDArray[np.bool_]) -> FloatArray:
+    def _find(self, image: Image, mask: NDArray[np.bool_]) -> FloatArray:
         """Sweep over all rotations for the object in a mask `(H, W)`."""
-        row, column = np.nonzero(mask & (depth_m > 0))
+        row, column = np.nonzero(mask & (image.depth_m > 0))
         if len(row) < _SMALLEST_MASK:
             raise InputError(
                 "object mask",
@@ -213,50 +310,56 @@ class SignedDistanceTracker:
                 expected=f"at least {_SMALLEST_MASK}",
                 remedy="give a box or click on the object where depth is measured",
             )
-        pixels = np.stack([column, row], axis=1).astype(np.float64)
-        crop = crop_around(pixels, depth_m.shape, border_px=3 * _BORDER_PX, largest_pixel_count=_CROP_PIXELS)
+        crop = crop_of_pixels(np.stack([column, row], axis=1).astype(np.float64), _REGISTRATION_BORDER_PX, image)
         assert crop is not None
-        view = self._view_of(crop, rgb, depth_m)
-        mine = np.ascontiguousarray(crop.of(mask)) & (view.depth_m > 0)
-        if view.height_m is not None:
-            mine &= view.height_m > TABLE_SKIN_M
+        view = view_of(image, crop, _REGISTRATION_BORDER_PX, self._plane, self._colour, self._background)
+        mine = np.ascontiguousarray(crop.of(mask)) & view.candidates
+        evidence = self._evidence(image, view, mine)
+        T, _ = find_pose(self._model, self._field, evidence, self._appearance)
+        grown = self._grown(image, view, mine, T)
+        if np.count_nonzero(grown & ~mine) < _GROWN_SHARE * np.count_nonzero(mine):
+            return T
+        return find_pose(self._model, self._field, self._evidence(image, view, grown), self._appearance)[0]
+
+    def _grown(
+        self, image: Image, view: View, mine: NDArray[np.bool_], T_camera_object: FloatArray
+    ) -> NDArray[np.bool_]:
+        """The object's pixels `(h, w)` and what touches them in its colours: a mask may have lost the handle."""
+        silhouette = visible_surface(
+            self._model, T_camera_object, image.camera_matrix, view.crop, view.border_px
+        ).silhouette
+        outside = ~cv2.dilate((silhouette | mine).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+        colour = ColourModel.learn(view.rgb, mine, outside)
+        if colour.probability is None or not outside.any():
+            return mine
+        centre = T_camera_object[:3, :3] @ self._model.centre + T_camera_object[:3, 3]
+        usable = view.candidates & colour.matches(view.rgb)
+        usable &= np.linalg.norm(view.points - centre, axis=-1) < 0.6 * self._model.diameter
+        count, labels = cv2.connectedComponents((usable | mine).astype(np.uint8))
+        own = np.bincount(labels[mine], minlength=count)
+        own[0] = 0
+        return np.asarray(mine | (usable & (labels == int(np.argmax(own)))))
+
+    def _evidence(self, image: Image, view: View, mine: NDArray[np.bool_]) -> Evidence:
+        """What a view says about the object, given its pixels `(h, w)`."""
         middle = np.median(view.points[mine], axis=0)
-        near = np.linalg.norm(view.points - middle, axis=-1) < self._model.diameter
-        mine &= near
+        mine = mine & (np.linalg.norm(view.points - middle, axis=-1) < self._model.diameter)
         own_depth = np.where(mine, view.depth_m, 0.0).astype(np.float32)
-        reach = 2 * max(_BORDER_PX // crop.stride, 1) + 1
+        reach = 2 * max(view.border_px // view.crop.stride, 1) + 1
         outline = cv2.dilate(own_depth, np.ones((reach, reach), np.uint8))
         reference = np.where(outline > 0, outline, middle[2]).astype(np.float32)
-        background = background_mask(view.depth_m, reference, view.height_m) & ~mine
-        free_space = FreeSpace.of(background, crop, self._K)
-        evidence = Evidence(view.points[mine], free_space, crop, self._K, view.rgb, view.depth_m, mine)
-        T, _ = find_pose(self._model, self._field, evidence)
-        return T
+        free = background_mask(view.depth_m, reference, view.height_m) & ~mine
+        return Evidence(
+            view.points[mine],
+            FreeSpace.of(free, view.crop, image.camera_matrix),
+            view.crop,
+            image.camera_matrix,
+            view.rgb,
+            view.depth_m,
+            mine,
+            self._slopes(image, view, float(middle[2])),
+        )
 
-    def _relocalise(self, rgb: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> PoseEstimate:
-        """Look for the object afresh among what has its colour near where it was last seen."""
-        centre = self._T[:3, :3] @ self._model.centre + self._T[:3, 3]
-        half = self._model.diameter * self._K[0, 0] / max(centre[2], 0.1)
-        corner = project(self._K, centre[None])[0]
-        pixels = np.stack([corner - half, corner + half])
-        crop = crop_around(pixels, depth_m.shape, border_px=0, largest_pixel_count=_CROP_PIXELS)
-        if crop is None:
-            return self._bad(rgb)
-        view = self._view_of(crop, rgb, depth_m)
-        usable = (view.depth_m > 0) & view.colour_matches
-        usable &= np.linalg.norm(view.points - centre, axis=-1) < self._model.diameter
-        if view.height_m is not None:
-            usable &= view.height_m > TABLE_SKIN_M
-        mask = crop.full_mask(_largest_part(usable), rgb.shape)
-        if np.count_nonzero(mask & (depth_m > 0)) < 4 * _SMALLEST_MASK:
-            return self._bad(rgb)
-        return self._refined(rgb, depth_m, self._find(rgb, depth_m, mask))
-
-
-def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part of a mask, small gaps closed and specks removed."""
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
-    if count < 2:
-        return mask
-    return np.asarray(mask & (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))))
+    def _slopes(self, image: Image, view: View, distance_m: float) -> NDArray[np.float32]:
+        blur_px = _BLUR_M * image.camera_matrix[0, 0] / max(distance_m, 0.1)
+        return gray_slopes(np.ascontiguousarray(view.crop.of(image.gray)), view.crop.stride, blur_px)

@@ -10,14 +10,20 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
+from h2s2r_perception.object_pose.appearance import Appearance
 from h2s2r_perception.object_pose.free_space import crop_frame
 from h2s2r_perception.object_pose.refinement import compiled
+from h2s2r_perception.object_pose.view import View
 
 EXPLAINED_M = 0.008
 """Measured this close to the model, a sample counts as seen."""
-_SELF_OCCLUSION_M = 0.008
-_ENOUGH_SHARE = 0.3
-"""Share of the visible samples that must be explained for full confidence; a hand may cover the rest."""
+_SELF_OCCLUSION_M, _SLANT_PX = np.float32(0.006), np.float32(3.0)
+_CLEAR_M = 0.004
+"""A sample this much before the static background, where that is measured, was seen through."""
+_COLOUR_LEVELS = 60.0
+"""Farther than this (RGB distance) from what is printed there, the colour belongs to another place."""
+_PLACE_PX, _PLACE_LEVELS = 5, 40.0
+"""How far off in the crop, and in each channel, a colour may be from the one expected at its place."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class VisibleSurface:
     """Depth `(h, w)` [m] of the model, carried a few pixels beyond its outline; 0 farther away."""
     silhouette: NDArray[np.bool_]
     """Pixels `(h, w)` the model covers."""
+    inner_m: NDArray[np.float32]
+    """Depth `(h, w)` [m] of the model a little inside its outline, infinite elsewhere."""
     index: NDArray[np.int64]
     """Which samples of the model are visible `(P,)`."""
     pixels: NDArray[np.int64]
@@ -57,8 +65,95 @@ def visible_surface(
     reach = 2 * max(reach_px // crop.stride, 1) + 1
     known = np.where(np.isfinite(filled), filled, 0.0).astype(np.float32)
     outline = cv2.dilate(known, np.ones((reach, reach), np.uint8)).astype(np.float32, copy=False)
-    visible = depth < filled[pixels[:, 0], pixels[:, 1]] + _SELF_OCCLUSION_M
-    return VisibleSurface(outline, silhouette, index[visible], pixels[visible], depth[visible])
+    # The filled depth is that of the nearest of a few pixels: on a slanted face it lies before the face.
+    pixel_m = crop.stride * depth / np.float32(camera_matrix[0, 0])
+    visible = depth < filled[pixels[:, 0], pixels[:, 1]] + _SELF_OCCLUSION_M + _SLANT_PX * pixel_m
+    inner = cv2.erode(silhouette.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    inner_m = np.where(inner, filled, np.inf).astype(np.float32)
+    return VisibleSurface(outline, silhouette, inner_m, index[visible], pixels[visible], depth[visible])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an image says about a pose: shares of the samples that should be visible."""
+
+    explained: float
+    """Measured at their depth, with a fitting colour."""
+    refuted: float
+    """The camera saw through them."""
+    misprinted: float
+    """Measured at their depth, in a colour of the object that belongs elsewhere on it."""
+    colour_error: float
+    """Mean distance [RGB levels] of the colours seen from those printed there, of samples on their place."""
+    good: NDArray[np.int64]
+    """Positions in `VisibleSurface.index` of the explained samples."""
+
+    @property
+    def agreement(self) -> float:
+        """In [0, 1]: of the samples the image says something about, those it confirms."""
+        said = self.explained + self.refuted + self.misprinted
+        return self.explained / said if said > 0.0 else 0.0
+
+
+def judge(
+    surface: VisibleSurface, view: View, appearance: Appearance, R_camera_object: FloatArray, noise_m: float
+) -> Verdict:
+    """Compare the samples visible at a pose with a view. What has something in front of it says nothing.
+
+    Args:
+        surface: Visible samples at the pose.
+        view: The image there.
+        appearance: What the surface looks like.
+        R_camera_object: Rotation `(3, 3)` of the pose.
+        noise_m: Standard deviation of depth.
+    """
+    count = len(surface.index)
+    if count == 0:
+        return Verdict(0.0, 0.0, 0.0, 0.0, np.zeros(0, dtype=np.int64))
+    row, column = surface.pixels.T
+    measured = view.depth_m[row, column]
+    difference = measured - surface.depth_m
+    reach = max(EXPLAINED_M, 3.0 * noise_m)
+    on_place = (measured > 0) & (np.abs(difference) < reach)
+    still = view.still[row, column] & (difference > _CLEAR_M)
+    refuted = (measured > 0) & ((difference >= reach) | still)
+    fitting = on_place & ~still & view.colour_matches[row, column]
+    expected, known = appearance.expected(surface.index, R_camera_object)
+    distance = np.linalg.norm(view.rgb[row, column] - expected, axis=1)
+    misprinted = fitting & known & (distance > _COLOUR_LEVELS)
+    good = np.flatnonzero(fitting & ~misprinted)
+    compared = fitting & known
+    error = float(np.minimum(distance[compared], 2.0 * _COLOUR_LEVELS).mean()) if compared.any() else 0.0
+    return Verdict(len(good) / count, float(refuted.mean()), float(misprinted.mean()), error, good)
+
+
+def expected_colours(
+    surface: VisibleSurface, view: View, appearance: Appearance, R_camera_object: FloatArray
+) -> NDArray[np.bool_]:
+    """Pixels `(h, w)` whose colour is one that the surface shows thereabouts; all where that is not known.
+
+    A hand may have a colour of the object, hardly the one of the very place it covers.
+
+    Args:
+        surface: Visible samples at the pose expected.
+        view: The image there.
+        appearance: What the surface looks like.
+        R_camera_object: Rotation `(3, 3)` of the pose.
+    """
+    expected, known = appearance.expected(surface.index, R_camera_object)
+    if len(known) == 0 or not known.all():
+        return np.ones(view.depth_m.shape, dtype=bool)
+    row, column = surface.pixels.T
+    empty: NDArray[np.uint8] = np.ones(view.depth_m.shape, dtype=np.uint8)
+    empty[row, column] = 0
+    _, nearest = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    colour_of = np.zeros((int(nearest.max()) + 1, 3), dtype=np.float32)
+    colour_of[nearest[row, column]] = expected
+    colours = colour_of[nearest]
+    reach = np.ones((_PLACE_PX, _PLACE_PX), np.uint8)
+    lowest, highest = cv2.erode(colours, reach), cv2.dilate(colours, reach)
+    near = (view.rgb > lowest - _PLACE_LEVELS) & (view.rgb < highest + _PLACE_LEVELS)
+    return np.asarray(near.all(axis=-1))
 
 
 def _splat(
@@ -84,26 +179,3 @@ def _splat(
     far_first = index[np.argsort(-points[index, 2])]
     nearest[row[far_first], column[far_first]] = points[far_first, 2]
     return index, np.stack([row, column], axis=1)[index], points[index, 2].astype(np.float32)
-
-
-def confidence(surface: VisibleSurface, depth_m: NDArray[np.float32], colour_matches: NDArray[np.bool_]) -> float:
-    """How well an image confirms a pose, in [0, 1].
-
-    Samples measured at their depth with a fitting colour explain the pose, samples the camera saw through
-    refute it, samples with something in front say nothing; but enough must be explained.
-
-    Args:
-        surface: Visible samples at the pose.
-        depth_m: Measured `(h, w)` [m] over the same crop.
-        colour_matches: Pixels `(h, w)` with a colour of the object.
-    """
-    row, column = surface.pixels.T
-    measured = depth_m[row, column]
-    difference = measured - surface.depth_m
-    explained = (measured > 0) & (np.abs(difference) < EXPLAINED_M) & colour_matches[row, column]
-    refuted = (measured > 0) & (difference >= EXPLAINED_M)
-    if not explained.any():
-        return 0.0
-    share = explained.sum() / (explained.sum() + refuted.sum())
-    enough = min(1.0, explained.sum() / (_ENOUGH_SHARE * len(row)))
-    return float(share * enough)
