@@ -1,6 +1,6 @@
 """The first stage: from a Recording to a Demonstration.
 
-prompt -> object mask -> object pose in every frame -> when it moves -> hand in every frame -> fused
+recording judged -> object chosen -> its pose in every frame -> when it moves -> hand in every frame -> fused -> masks
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from h2s2r_perception.demonstration import SCHEMA, Demonstration
 from h2s2r_perception.following import HandTrack, follow_hand
 from h2s2r_perception.geometry import inverse
 from h2s2r_perception.hand_pose import FuseConfiguration, HandPath, HandPoseEstimator, LiftConfiguration, fuse_hand_path
-from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration, MediaPipeHandEstimator
-from h2s2r_perception.object_model import load_object_model
+from h2s2r_perception.hand_pose.hamer import HamerConfiguration
+from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration
+from h2s2r_perception.hand_pose.registry import DEFAULT_HAND_POSE, make_hand_pose_estimator
+from h2s2r_perception.object_choice import stated_prompt
+from h2s2r_perception.object_model import ObjectModel, load_object_model
 from h2s2r_perception.onset import Motion, OnsetConfiguration, detect_motion
 from h2s2r_perception.overlay import Overlay, write_label, write_video
 from h2s2r_perception.perceive_object import (
@@ -27,12 +30,15 @@ from h2s2r_perception.perceive_object import (
     ObjectConfiguration,
     PerceivedObject,
     Progress,
-    chosen_prompt,
-    follow_prompted_object,
+    follow_chosen_object,
     part_of,
     write_object_poses,
 )
+from h2s2r_perception.plausibility import require_plausible
 from h2s2r_perception.recording import Prompt, Recording
+from h2s2r_perception.recording.findings import Finding
+from h2s2r_perception.recording.quality import quality_of
+from h2s2r_perception.segmentation.hand_mask import write_hand_masks
 
 _LEFT_SHARE = 0.8
 
@@ -43,6 +49,9 @@ class PerceiveConfiguration:
 
     object: ObjectConfiguration = field(default_factory=ObjectConfiguration)
     onset: OnsetConfiguration = field(default_factory=OnsetConfiguration)
+    hand: str = DEFAULT_HAND_POSE
+    """`mediapipe` or `hamer` (`hand_pose.registry`)."""
+    hamer: HamerConfiguration = field(default_factory=HamerConfiguration)
     mediapipe: MediaPipeConfiguration = field(default_factory=MediaPipeConfiguration)
     lift: LiftConfiguration = field(default_factory=LiftConfiguration)
     fuse: FuseConfiguration = field(default_factory=FuseConfiguration)
@@ -65,25 +74,28 @@ def perceive(
         object_mesh: Watertight mesh of the object [m]; its frame becomes the object's.
         output_folder: Where the Demonstration appears, whole.
         configuration: The defaults when None.
-        prompt: Which object is meant; the Recording's own when None.
+        prompt: Which object is meant; when None the Recording's own, and if it has none the one that a hand moves.
         progress: Told how far the stage is.
-        hand_estimator: Another one than MediaPipe; it is closed by the caller.
+        hand_estimator: Another one than the configured; it is closed by the caller.
 
     Raises:
-        InputError: The Recording, mesh or prompt is unusable, the prompt shows no object, the object is
-            lost or never moves, or no hand is seen before it does.
+        InputError: The Recording, mesh or prompt is unusable, no object is found, the object is lost for too long
+            or never moves, or no hand is seen before it does.
     """
     settings = configuration or PerceiveConfiguration()
     tell = progress or (lambda stage, fraction: None)
     recording = Recording.open(recording_folder)
-    prompt = chosen_prompt(recording, prompt)
+    prompt = stated_prompt(recording, prompt)
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(settings, prompt)) as writer:
-        done = part_of(tell, "object", 0.0, 0.5)
-        perceived = follow_prompted_object(recording, object_mesh, prompt, settings.object, writer.folder, done)
+        model = load_object_model(object_mesh, settings.object.symmetry)
+        findings = judge(recording, model, prompt)
+        perceived = follow_chosen_object(
+            recording, model, prompt, settings.object, writer.folder, part_of(tell, "object", 0.0, 0.45)
+        )
         T_world_object = perceived.path.T_world_object
         motion = detect_motion(recording.stamp_ns, T_world_object, settings.onset, source=recording_folder)
-        hand = _hand(recording, motion, settings, hand_estimator, part_of(tell, "hand", 0.5, 0.85))
+        hand = _hand(recording, motion, settings, hand_estimator, part_of(tell, "hand", 0.45, 0.75))
         demonstration = Demonstration(
             stamp_ns=recording.stamp_ns,
             T_world_object=T_world_object,
@@ -96,12 +108,12 @@ def perceive(
         )
         demonstration.save(writer.folder)
         write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ T_world_object)
-        vertices = load_object_model(object_mesh, settings.object.symmetry).vertices
-        images = _drawn(recording, demonstration, vertices, part_of(tell, "overlay", 0.85, 1.0))
+        write_hand_masks(recording, hand.joints_world, writer.folder, part_of(tell, "hand masks", 0.75, 0.9))
+        images = _drawn(recording, demonstration, model.vertices, part_of(tell, "overlay", 0.9, 1.0))
         duration_s = float(recording.stamp_ns[-1] - recording.stamp_ns[0]) * 1e-9
         frame_rate = (recording.frame_count - 1) / duration_s
         write_video(writer.folder / "overlay.mp4", images, frame_rate, recording.frame_count)
-        writer.quality.update(_quality(perceived, hand, motion))
+        writer.quality.update(_quality(perceived, hand, motion), findings=[str(finding) for finding in findings])
     return demonstration
 
 
@@ -117,13 +129,24 @@ def perceive_is_current(
     Raises:
         InputError: The Recording has no prompt and none is given, or an input cannot be read.
     """
-    stated = _stated(configuration or PerceiveConfiguration(), chosen_prompt(Recording.open(recording_folder), prompt))
+    stated = _stated(configuration or PerceiveConfiguration(), stated_prompt(Recording.open(recording_folder), prompt))
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     return is_current(output_folder, SCHEMA, inputs=inputs, configuration=stated)
 
 
-def _stated(configuration: PerceiveConfiguration, prompt: Prompt) -> dict[str, Any]:
-    return {"perceive": configuration, "prompt": prompt.as_mapping()}
+def judge(recording: Recording, model: ObjectModel, prompt: Prompt | None) -> list[Finding]:
+    """What is not as it should be in a Recording, but can be lived with.
+
+    Raises:
+        InputError: It is unusable: nobody calibrated the camera, depth is in another unit, it is all white ...
+    """
+    quality = quality_of(recording)
+    quality.require_usable(recording.folder)
+    return [*quality.findings, *require_plausible(recording, model, prompt)]
+
+
+def _stated(configuration: PerceiveConfiguration, prompt: Prompt | None) -> dict[str, Any]:
+    return {"perceive": configuration, "prompt": None if prompt is None else prompt.as_mapping()}
 
 
 def _hand(
@@ -133,7 +156,7 @@ def _hand(
     estimator: HandPoseEstimator | None,
     done: Callable[[float], None],
 ) -> HandPath:
-    own = None if estimator else MediaPipeHandEstimator(settings.mediapipe, settings.lift)
+    own = None if estimator else _configured_hand(settings)
     try:
         track = follow_hand(recording, estimator or own, done, settings.lift)  # type: ignore[arg-type]
     finally:
@@ -148,6 +171,12 @@ def _hand(
         settings.fuse,
         source=recording.folder,
     )
+
+
+def _configured_hand(settings: PerceiveConfiguration) -> HandPoseEstimator:
+    if settings.hand == DEFAULT_HAND_POSE:
+        return make_hand_pose_estimator(settings.hand, settings.mediapipe, settings.lift)
+    return make_hand_pose_estimator(settings.hand, *filter(None, [getattr(settings, settings.hand, None)]))
 
 
 def _refuse_left_hand(track: HandTrack, source: Path) -> None:
@@ -185,7 +214,7 @@ def _drawn(
         yield image
 
 
-def _quality(perceived: PerceivedObject, hand: HandPath, motion: Motion) -> dict[str, float | int]:
+def _quality(perceived: PerceivedObject, hand: HandPath, motion: Motion) -> dict[str, float | int | str]:
     return {
         **perceived.quality,
         "object_confidence_premanipulation": float(perceived.path.confidence[motion.premanipulation_index]),

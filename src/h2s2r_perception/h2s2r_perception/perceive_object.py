@@ -20,13 +20,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import InputError, Schema, is_current, writing
-from h2s2r_perception.following import ObjectFollower
+from h2s2r_perception.artefact import Schema, is_current, writing
+from h2s2r_perception.following import ObjectFollower, ObjectTrack
 from h2s2r_perception.geometry import inverse
-from h2s2r_perception.object_model import load_object_model
+from h2s2r_perception.object_choice import ChosenObject, choose_object, stated_prompt
+from h2s2r_perception.object_model import ObjectModel, load_object_model
 from h2s2r_perception.object_path import ObjectPath, ObjectPathConfiguration, refine_object_path
+from h2s2r_perception.object_pose.foundation_pose import FoundationPoseConfiguration
+from h2s2r_perception.object_pose.registry import DEFAULT_OBJECT_POSE, make_object_pose_estimator
 from h2s2r_perception.overlay import Overlay, write_label, write_video
-from h2s2r_perception.recording import Prompt, Recording, check_prompt
+from h2s2r_perception.recording import Prompt, Recording
+from h2s2r_perception.segmentation.sam2_model import Sam2Configuration
+from h2s2r_perception.segmentation.segmenter import DEFAULT_SEGMENTER, make_segmenter
 from h2s2r_perception.symmetry import without_yaw
 
 SCHEMA = Schema("object_track", 1)
@@ -42,6 +47,12 @@ class ObjectConfiguration:
 
     symmetry: str = "none"
     """`none`, or `yaw` when any turn about the object's z axis looks the same."""
+    segmenter: str = DEFAULT_SEGMENTER
+    """`colour_depth` or `sam2` (`segmentation.segmenter`)."""
+    sam2: Sam2Configuration = field(default_factory=Sam2Configuration)
+    estimator: str = DEFAULT_OBJECT_POSE
+    """`signed_distance` or `foundation_pose` (`object_pose.registry`)."""
+    foundation_pose: FoundationPoseConfiguration = field(default_factory=FoundationPoseConfiguration)
     path: ObjectPathConfiguration = field(default_factory=ObjectPathConfiguration)
 
 
@@ -50,14 +61,17 @@ class PerceivedObject:
     """Where the object was, and how sure that is."""
 
     path: ObjectPath
+    chosen: ChosenObject
     registration_confidence: float
-    """Of the prompted frame."""
+    """Of the frame it was registered in."""
 
     @property
-    def quality(self) -> dict[str, float | int]:
+    def quality(self) -> dict[str, float | int | str]:
         """Figures for `meta.json`."""
         seen = self.path.confidence[self.path.measured]
         return {
+            "object_chosen_by": self.chosen.reason,
+            "object_registered_in_frame": self.chosen.frame,
             "registration_confidence": self.registration_confidence,
             "object_confidence_median": float(np.median(seen)),
             "object_frames_lost": int((~self.path.measured).sum()),
@@ -81,27 +95,27 @@ def perceive_object(
         object_mesh: Watertight mesh of the object [m]; its frame becomes the object's.
         output_folder: Where the artefact appears, whole.
         configuration: The defaults when None.
-        prompt: Which object is meant; the Recording's own when None.
+        prompt: Which object is meant; when None the Recording's own, and if it has none the one that a hand moves.
         progress: Told how far it is.
 
     Raises:
-        InputError: The Recording, mesh or prompt is unusable, the prompt shows no object, or it is lost.
+        InputError: The Recording, mesh or prompt is unusable, no object is found, or it is lost.
     """
     settings = configuration or ObjectConfiguration()
     tell = progress or (lambda stage, fraction: None)
     recording = Recording.open(recording_folder)
-    prompt = chosen_prompt(recording, prompt)
+    prompt = stated_prompt(recording, prompt)
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     with writing(output_folder, SCHEMA, inputs=inputs, configuration=_stated(settings, prompt)) as writer:
         done = part_of(tell, "object", 0.0, 0.9)
-        perceived = follow_prompted_object(recording, object_mesh, prompt, settings, writer.folder, done)
+        model = load_object_model(object_mesh, settings.symmetry)
+        perceived = follow_chosen_object(recording, model, prompt, settings, writer.folder, done)
         path = perceived.path
         write_object_poses(writer.folder / OBJECT_POSES, inverse(recording.T_world_camera) @ path.T_world_object)
-        vertices = load_object_model(object_mesh, settings.symmetry).vertices
         count = recording.frame_count
         span_s = float(recording.stamp_ns[-1] - recording.stamp_ns[0]) * 1e-9
         frame_rate = (count - 1) / span_s if count > 1 else 1.0
-        write_video(writer.folder / "overlay.mp4", _drawn(recording, path, vertices), frame_rate, count)
+        write_video(writer.folder / "overlay.mp4", _drawn(recording, path, model.vertices), frame_rate, count)
         writer.quality.update(perceived.quality)
     return perceived
 
@@ -114,64 +128,43 @@ def perceive_object_is_current(
     prompt: Prompt | None = None,
 ) -> bool:
     """Whether `perceive_object` with these arguments would make what is there already."""
-    chosen = chosen_prompt(Recording.open(recording_folder), prompt)
-    stated = _stated(configuration or ObjectConfiguration(), chosen)
+    stated = _stated(configuration or ObjectConfiguration(), stated_prompt(Recording.open(recording_folder), prompt))
     inputs = {"recording": Path(recording_folder), "mesh": Path(object_mesh)}
     return is_current(output_folder, SCHEMA, inputs=inputs, configuration=stated)
 
 
-def _stated(configuration: ObjectConfiguration, prompt: Prompt) -> dict[str, Any]:
-    return {"object": configuration, "prompt": prompt.as_mapping()}
+def _stated(configuration: ObjectConfiguration, prompt: Prompt | None) -> dict[str, Any]:
+    return {"object": configuration, "prompt": None if prompt is None else prompt.as_mapping()}
 
 
-def chosen_prompt(recording: Recording, prompt: Prompt | None) -> Prompt:
-    """The prompt given, else the Recording's own, checked against its images.
-
-    Raises:
-        InputError: There is neither, or it lies outside the images.
-    """
-    chosen = prompt or recording.prompt
-    if chosen is None:
-        raise InputError(
-            recording.folder,
-            "prompt",
-            found="none",
-            expected="a box around the object, or a click on it",
-            remedy="give --box x0,y0,x1,y1 or --click x,y",
-        )
-    check_prompt(chosen, recording.image_size, recording.frame_count, recording.folder)
-    return chosen
-
-
-def follow_prompted_object(
+def follow_chosen_object(
     recording: Recording,
-    mesh: Path,
-    prompt: Prompt,
+    model: ObjectModel,
+    prompt: Prompt | None,
     configuration: ObjectConfiguration,
     folder: Path,
     done: Callable[[float], None],
 ) -> PerceivedObject:
-    """Segment the prompted object, register it, track it both ways through the Recording and settle on a path.
+    """Choose the object, register it, track it both ways through the Recording and settle on a path.
 
     Args:
         recording: What the camera saw.
-        mesh: The object [m].
-        prompt: Which object is meant, in which frame.
+        model: The object [m].
+        prompt: Which object is meant, in which frame; None for the one that a hand moves.
         configuration: How it is found and followed.
         folder: Gets `masks/`.
         done: Called with the part of the frames that are done.
 
     Raises:
-        InputError: The mesh is unusable, the prompt shows no object, or it is lost for too long.
+        InputError: No object is found, an estimator is missing what it needs, or the object is lost for too long.
     """
-    from h2s2r_perception.object_pose import SignedDistanceTracker
-    from h2s2r_perception.segmentation import segment
-
     (folder / "masks").mkdir()
-    rgb, depth_m = recording.rgb(prompt.frame), recording.depth_m(prompt.frame)
-    mask, plane = segment(rgb, depth_m, recording.camera_matrix, prompt, source=str(recording.folder))
-    estimator = SignedDistanceTracker(load_object_model(mesh, configuration.symmetry))
-    estimator.set_table_plane(plane)
+    # An implementation's own settings stand under its name; the defaults have none.
+    segmenter = make_segmenter(configuration.segmenter, getattr(configuration, configuration.segmenter, None))
+    chosen = choose_object(recording, model, prompt, segmenter)
+    settings = getattr(configuration, configuration.estimator, None)
+    estimator = make_object_pose_estimator(configuration.estimator, model, settings)
+    estimator.set_table_plane(chosen.table_plane)
 
     def keep_mask(index: int, pixels: NDArray[np.bool_]) -> None:
         # Encoded in memory: `cv2.imwrite` would hide a full disk behind a return value.
@@ -179,16 +172,19 @@ def follow_prompted_object(
         (folder / "masks" / f"{index:05d}.png").write_bytes(data.tobytes())
 
     follower = ObjectFollower(recording, estimator, configuration.symmetry, keep_mask, done)
-    tracks = follower.both_ways(mask, prompt.frame)
+    tracks = follower.both_ways(chosen.mask, chosen.frame)
+    path = _settled(recording, tracks, configuration)
+    done(1.0)
+    return PerceivedObject(path, chosen, tracks[0].registration_confidence)
+
+
+def _settled(recording: Recording, tracks: list[ObjectTrack], configuration: ObjectConfiguration) -> ObjectPath:
     poses, confidence = [track.T_world_object for track in tracks], [track.confidence for track in tracks]
+    if recording.frame_count == 1:
+        return ObjectPath(poses[0], confidence[0], confidence[0] > 0.0)
     if configuration.symmetry == "yaw":
         poses = without_yaw(poses, confidence)
-    if recording.frame_count == 1:
-        path = ObjectPath(poses[0], confidence[0], confidence[0] > 0.0)
-    else:
-        path = refine_object_path(recording.stamp_ns, poses, confidence, configuration.path, source=recording.folder)
-    done(1.0)
-    return PerceivedObject(path, tracks[0].registration_confidence)
+    return refine_object_path(recording.stamp_ns, poses, confidence, configuration.path, source=recording.folder)
 
 
 def write_object_poses(folder: Path, T_camera_object: NDArray[np.float64]) -> None:

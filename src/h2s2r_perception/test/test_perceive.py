@@ -55,12 +55,11 @@ def _path(frames):
     return T
 
 
-def _record(folder, scene, path, prompt):
-    with RecordingWriter.create(
-        folder, camera_matrix=K, T_world_camera=scene.T_world_camera, camera_name="ray-cast"
-    ) as writer:
+def _record(folder, scene, path, prompt, hands=None, T_world_camera=None):
+    pose = scene.T_world_camera if T_world_camera is None else T_world_camera
+    with RecordingWriter.create(folder, camera_matrix=K, T_world_camera=pose, camera_name="ray-cast") as writer:
         for index, T in enumerate(path):
-            rgb, depth_mm, mask = scene.render(T, seed=index)
+            rgb, depth_mm, mask = scene.render(T, None if hands is None else hands[index], seed=index)
             writer.append(rgb, depth_mm, 1_000 + index * PERIOD_NS)
             if index == 0:
                 row, column = np.nonzero(mask)
@@ -121,6 +120,7 @@ def test_folder_holds_what_people_and_other_tools_read(perceived):
     folder, _, _ = perceived
     demonstration = Demonstration.load(folder)
     assert len(list((folder / "masks").glob("*.png"))) == FRAMES
+    assert len(list((folder / "hand_masks").glob("*.png"))) == FRAMES
     mask = cv2.imread(str(folder / "masks" / "00005.png"), cv2.IMREAD_UNCHANGED)
     assert mask.shape == (240, 320)
     assert set(np.unique(mask)) == {0, 255}
@@ -138,7 +138,7 @@ def test_folder_holds_what_people_and_other_tools_read(perceived):
 
 def test_progress_never_goes_back_and_ends_at_one(perceived):
     stages, fractions = zip(*perceived[2], strict=True)
-    assert list(dict.fromkeys(stages)) == ["object", "hand", "overlay"]
+    assert list(dict.fromkeys(stages)) == ["object", "hand", "hand masks", "overlay"]
     assert (np.diff(fractions) >= 0.0).all()
     assert fractions[-1] == pytest.approx(1.0)
 
@@ -190,8 +190,30 @@ def test_object_that_never_moves_is_refused(still, scene, textured_box, tmp_path
     assert refusal.field == "object motion"
 
 
-def test_missing_prompt_is_refused(still, textured_box, tmp_path):
-    assert _refused(still, textured_box, tmp_path).field == "prompt"
+def test_without_a_prompt_what_a_hand_pushes_is_the_object(scene, textured_box, tmp_path):
+    path = _path(FRAMES)
+    behind = np.array([0.0, -0.11, 0.03])  # touches the box from the side it is pushed from
+    hands = [T[:3, 3] + behind + [0.0, -0.2 * max(0.0, 1.0 - i / FIRST), 0.0] for i, T in enumerate(path)]
+    folder = _record(tmp_path / "pushed", scene, path, prompt=False, hands=hands)
+    demonstration = perceive(folder, textured_box, tmp_path / "d", hand_estimator=KnownHand(scene.T_world_camera))
+    shift = np.linalg.norm(demonstration.T_world_object[:, :3, 3] - path[:, :3, 3], axis=1)
+    assert np.median(shift) < 0.003
+    stated = json.loads((tmp_path / "d" / "meta.json").read_text())
+    assert stated["configuration"]["prompt"] is None
+    assert stated["quality"]["object_chosen_by"] != "prompt"
+
+
+def test_without_a_prompt_and_without_motion_the_user_is_asked(still, scene, textured_box, tmp_path):
+    refusal = _refused(still, textured_box, tmp_path, hand_estimator=KnownHand(scene.T_world_camera))
+    assert "--box" in refusal.remedy
+
+
+def test_camera_that_nobody_calibrated_is_refused(scene, textured_box, tmp_path):
+    folder = _record(tmp_path / "r", scene, _path(3), prompt=True, T_world_camera=np.eye(4))
+    (tmp_path / "out").mkdir()
+    refusal = _refused(folder, textured_box, tmp_path / "out")
+    assert refusal.field == "T_world_camera"
+    assert "calibrate" in refusal.remedy
 
 
 def test_prompt_outside_the_image_and_on_the_bare_table_are_refused(still, textured_box, tmp_path):
