@@ -50,6 +50,8 @@ class PerceptionInput:
 
 def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Path | None = None) -> Stage:
     """The Demonstration, from a Recording."""
+    from h2s2r_perception.artefact import read_meta
+    from h2s2r_perception.demonstration import SCHEMA
     from h2s2r_perception.perceive import PerceiveConfiguration, perceive, perceive_is_current
 
     # The object's symmetry is declared by the task and nowhere else.
@@ -63,6 +65,8 @@ def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Pat
             progress.update(fraction, part)
 
         perceive(given.recording, mesh, output, configuration, given.prompt, tell)
+        for finding in read_meta(output, SCHEMA)["quality"]["findings"]:
+            progress.say(finding)
 
     def current() -> bool:
         return perceive_is_current(given.recording, mesh, output, configuration, given.prompt)

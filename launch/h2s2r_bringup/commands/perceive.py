@@ -38,9 +38,9 @@ def command(
 ) -> None:
     """Find object, hand and start of motion in a recording.
 
-    In: a Recording, the object's mesh, and which object is meant (a box or a click; without one, the
-    recording's own prompt). Out: demonstration/ with masks, object poses, hand joints, the
-    pre-manipulation frame and an overlay video to judge them by.
+    In: a Recording and the object's mesh. The object is the one that a hand moves; a box, a click or the
+    recording's prompt.json overrides that. Out: demonstration/ with masks of object and hand, object poses,
+    hand joints, the pre-manipulation frame and an overlay video to judge them by.
 
     \b
     Examples:
