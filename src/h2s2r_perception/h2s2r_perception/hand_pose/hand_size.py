@@ -66,7 +66,7 @@ def settle_size(hands: Sequence[HandEstimate]) -> HandSize:
     clear = [hand for hand in hands if is_clear(hand)]
     if len(clear) < _LEAST_FRAMES:
         return ADULT
-    clear.sort(key=lambda hand: -int(np.sum(hand.seen)))
+    clear.sort(key=_joints_in_sight, reverse=True)
     clear = clear[: max(_LEAST_FRAMES, round(_CLEAREST * len(clear)))]
     joints, seen = np.array([hand.joints_camera for hand in clear]), np.array([hand.seen for hand in clear])
     measured = np.where(seen[:, FIRST] & seen[:, SECOND], bone_lengths(joints), np.nan)
@@ -84,7 +84,11 @@ def settle_size(hands: Sequence[HandEstimate]) -> HandSize:
 
 def is_clear(hand: HandEstimate) -> bool:
     """Whether a frame tells the size of the hand."""
-    return hand.seen is not None and hand.confidence >= _CLEAR_CONFIDENCE and int(hand.seen.sum()) >= _CLEAR_JOINTS
+    return hand.confidence >= _CLEAR_CONFIDENCE and _joints_in_sight(hand) >= _CLEAR_JOINTS
+
+
+def _joints_in_sight(hand: HandEstimate) -> int:
+    return 0 if hand.seen is None else int(hand.seen.sum())
 
 
 class SizeMemory:
