@@ -19,6 +19,9 @@ TRUSTED_TILT_RAD = 0.09
 GUESSED_TILT_RAD = 0.35
 """The same where the pose is only a first guess."""
 _BAND_M = 0.012
+_BASELINE_PX = 10
+"""Half the distance over which the direction of a surface is taken; noise of depth tilts it over less."""
+_NORMAL_NOISE_RAD = 0.25
 _TRIES = 4
 _LARGE = 0.25
 """Of the largest plane's pixels; the top of a box on the table has fewer."""
@@ -58,7 +61,7 @@ def find_table(view: DepthView, largest_tilt_rad: float = TRUSTED_TILT_RAD) -> L
     measured = view.depth_m > 0
     T = view.T_world_camera
     world = transform_points(T, camera_points.reshape(-1, 3)).reshape(camera_points.shape)
-    left = measured.copy()
+    left = measured & _faces_up(world, measured)
     found = []
     for _ in range(_TRIES):
         plane = fit_table_plane(world[left]) if left.sum() > 100 else None
@@ -80,6 +83,19 @@ def find_table(view: DepthView, largest_tilt_rad: float = TRUSTED_TILT_RAD) -> L
         expected="a table that fills a third of the view",
         remedy="point the camera at the table, and give T_world_camera (h2s2r calibrate camera)",
     )
+
+
+def _faces_up(world: FloatArray, measured: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels `(H, W)` that face roughly upwards: without walls and the robot the table is a large share."""
+    k = _BASELINE_PX
+    up = np.zeros(measured.shape, dtype=bool)
+    right = world[k:-k, 2 * k :] - world[k:-k, : -2 * k]
+    down = world[2 * k :, k:-k] - world[: -2 * k, k:-k]
+    normal = np.cross(right, down)
+    length = np.linalg.norm(normal, axis=-1)
+    known = measured[k:-k, 2 * k :] & measured[k:-k, : -2 * k] & measured[2 * k :, k:-k] & measured[: -2 * k, k:-k]
+    up[k:-k, k:-k] = known & (np.abs(normal[..., 2]) > np.cos(GUESSED_TILT_RAD + _NORMAL_NOISE_RAD) * length)
+    return up
 
 
 def _level(
