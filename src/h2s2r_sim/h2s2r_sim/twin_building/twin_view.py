@@ -36,7 +36,7 @@ class TwinView:
     """`(H, W, 3)`, red first."""
     figures: Mapping[str, float]
     """For each part in view `twin_<part>_depth_mm_p50`, the median distance between measured and twin depth, and
-    `twin_object_iou` where the object's mask is known."""
+    `twin_object_iou` where the object's mask is known: of outlines, since masks have holes where colours mislead."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,18 @@ def view_twin(
         if both.sum() >= _FEWEST_PX:
             figures[f"twin_{name}_depth_mm_p50"] = float(1000 * np.median(np.abs(depth_m - twin.depth_m)[both]))
         if name == "object" and object_mask is not None and object_mask.any():
-            figures["twin_object_iou"] = float((shown & object_mask).sum() / (shown | object_mask).sum())
+            outline, seen = _filled(shown), _filled(object_mask)
+            figures["twin_object_iou"] = float((outline & seen).sum() / (outline | seen).sum())
     image = np.ascontiguousarray(np.clip(drawn, 0, 255).astype(np.uint8))
     for index, name in enumerate(twin.names):
         edge = cv2.morphologyEx((twin.part == index).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         image[edge.astype(bool)] = _COLOURS[name]
     return TwinView(image, figures)
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask without its holes."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, dtype=np.uint8)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return filled.astype(bool)
