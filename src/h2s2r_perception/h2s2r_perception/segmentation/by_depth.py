@@ -14,12 +14,12 @@ from h2s2r_perception.segmentation.stays import connected_parts
 
 _OWN_SHARE = 0.9
 """A part of which so much lies in the box ends inside it."""
-_FILLS_BOX = 0.6
-"""How well what is found must fit the box that a person drew."""
+_FILLS_BOX = 0.4
+"""How well what is found must fit the box; people draw a margin of a fifth round it, on each side."""
 _FILLS_INSIDE = 0.35
 """Share of what stands in the box that it must be; the rest stands in front of it."""
-_NEAR_M = 0.03
-"""Parts of one object lie this near to each other in depth."""
+_NEAR_SHARE = 0.5
+"""Parts of one object lie this near to each other in depth, in diagonals of the box at their distance."""
 _RIDGE_PX = 1.5
 """Blur of the creases, so that small gaps in them close."""
 
@@ -36,7 +36,8 @@ def mask_by_depth(
     here = np.zeros_like(solid)
     here[place] = solid[place]
     parts = connected_parts(here, depth_m)
-    mask = _ends_inside(here, parts, depth_m, box, prompt)
+    diagonal = float(np.linalg.norm(rays[box[3] - 1, box[2] - 1] - rays[box[1], box[0]]))
+    mask = _ends_inside(here, parts, depth_m, box, diagonal, prompt)
     if mask is None and parts:
         inside = filled(box, here.shape)
         main = max(parts, key=lambda part: int((part & inside).sum()))
@@ -68,9 +69,10 @@ def _ends_inside(
     parts: list[NDArray[np.bool_]],
     depth_m: NDArray[np.float32],
     box: Box,
+    diagonal: float,
     prompt: Prompt,
 ) -> NDArray[np.bool_] | None:
-    """The parts that end inside the box, if together they fill it.
+    """The parts that end inside the box, whose diagonal at 1 m is given, if together they fill it.
 
     They may be several, such as a mug's outside and inside, or what shows on both sides of a thing in front.
     """
@@ -80,10 +82,11 @@ def _ends_inside(
         return None
     main = max(own, key=lambda part: int(part.sum()))
     low, high = np.quantile(depth_m[main], [0.02, 0.98])
+    margin_m = _NEAR_SHARE * diagonal * float(low)
     mask, others = np.zeros_like(here), np.zeros_like(here)
     for part in parts:
         mine = (part & inside).sum() > _OWN_SHARE * part.sum()
-        near = low - _NEAR_M < float(np.median(depth_m[part])) < high + _NEAR_M
+        near = low - margin_m < float(np.median(depth_m[part])) < high + margin_m
         if mine and near:
             mask |= part
         else:
