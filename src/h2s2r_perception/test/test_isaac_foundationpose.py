@@ -27,6 +27,7 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
 from h2s2r_perception.nodes import image_conversion, isaac_foundationpose
 from h2s2r_perception.nodes.image_pairs import COLOUR_TOPIC, DEPTH_TOPIC, INFO_TOPIC
+from h2s2r_perception.object_pose import external
 
 PERIOD_NS = 33_333_333
 
@@ -181,11 +182,12 @@ def test_refused_for_a_second_it_is_told_to_register_afresh_once(bench, at):
     assert not bench.until(lambda: len(bench.resets) > 1, 0.3)
 
 
-def test_answers_to_no_image_and_empty_answers_are_dropped(bench, at):
+def test_answers_to_no_image_and_empty_answers_are_dropped(bench, at, monkeypatch):
+    monkeypatch.setattr(external, "_KEPT_IMAGES", 2)
     where = at(0.6, -0.1, 0.3)
     bench.show(where)
     old = bench.header
-    for seed in range(16):
+    for seed in range(2):
         bench.show(where, seed=seed)
     T = np.linalg.inv(bench.scene.T_world_camera) @ where
     bench.node._on_detections(detections(T, old))
