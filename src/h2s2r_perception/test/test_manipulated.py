@@ -203,6 +203,25 @@ def test_two_alike_things_that_one_hand_moves_are_refused(tmp_path):
         propose_manipulated_object(recording, both[0].model())
 
 
+def test_a_camera_that_moved_and_a_glimpse_are_refused(pushed, tmp_path):
+    recording = pushed[0]
+
+    def copied(folder, frames, shift_mm):
+        with RecordingWriter.create(
+            folder, camera_matrix=K, T_world_camera=recording.T_world_camera, camera_name="x"
+        ) as writer:
+            for frame in range(frames):
+                depth_mm = np.rint(recording.depth_m(frame) * 1000).astype(np.uint16)
+                moved = np.where(depth_mm > 0, depth_mm + shift_mm * frame // frames, 0).astype(np.uint16)
+                writer.append(recording.rgb(frame), moved, int(recording.stamp_ns[frame]))
+        return Recording.open(folder)
+
+    with pytest.raises(InputError, match=r"stands still.*of the image at another depth.*fix the camera"):
+        propose_manipulated_object(copied(tmp_path / "moved", FRAMES, 80))
+    with pytest.raises(InputError, match=r"to see what moves.*4 frames.*--box"):
+        propose_manipulated_object(copied(tmp_path / "glimpse", 4, 0))
+
+
 @pytest.mark.parametrize("unseen", [[], [12, 13, 14, 15]])
 def test_hand_masks_hold_the_arm_and_not_the_object(pushed, tmp_path, unseen):
     recording, truth, _, joints = pushed

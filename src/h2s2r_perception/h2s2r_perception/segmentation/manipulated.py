@@ -16,7 +16,7 @@ from h2s2r_perception.image_points import FloatArray, heights_above
 from h2s2r_perception.object_model import ObjectModel
 from h2s2r_perception.recording import Prompt, Recording
 from h2s2r_perception.segmentation.standing import standing_mask
-from h2s2r_perception.segmentation.stays import deepest, find_stays, moving_pixels
+from h2s2r_perception.segmentation.stays import deepest, find_stays, least_step, moving_pixels
 from h2s2r_perception.segmentation.table_plane import fit_table_plane
 from h2s2r_perception.segmentation.timelapse import Timelapse, read_timelapse
 from h2s2r_perception.segmentation.weighing import Candidate, ProposalConfiguration, alike, apart, same_place, weigh
@@ -32,6 +32,12 @@ _NOT_SEEN_AGAIN = 0.8
 _NEARLY = 0.85
 """Share of the best score from which a look counts as equally good."""
 _MARGIN_PX = 4
+_FEWEST_SAMPLES = 6
+_ENDS = 4
+"""Samples that stand for the beginning and for the end."""
+_STILL_SHARE = 0.5
+"""An arm near the camera covers less of the image."""
+_REMEDY = "give --box x0,y0,x1,y1 or --click x,y"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +70,12 @@ def propose_manipulated_object(
         configuration: The defaults when None.
 
     Raises:
-        InputError: Nothing on a table was touched and moved, or two things were.
+        InputError: Nothing on a table was touched and moved, or two things were; the camera moved, or the
+            recording is too short.
     """
     limits = configuration or ProposalConfiguration()
     timelapse = read_timelapse(recording, limits.period_s, limits.longest_side_px, limits.most_samples)
+    _refuse_unusable(timelapse, recording)
     candidates = _candidates(timelapse, model, limits)
     _refuse_if_unclear(candidates, recording, timelapse, limits)
     best = _seen_best(candidates)
@@ -103,10 +111,32 @@ def _candidates(timelapse: Timelapse, model: ObjectModel | None, limits: Proposa
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
+def _refuse_unusable(timelapse: Timelapse, recording: Recording) -> None:
+    count = len(timelapse.frame)
+    if count < _FEWEST_SAMPLES:
+        raise InputError(
+            recording.folder,
+            "recording",
+            found=f"{recording.frame_count} frames, {count} of them far enough apart in time",
+            expected=f"at least {_FEWEST_SAMPLES}, to see what moves",
+            remedy=_REMEDY,
+        )
+    begin, end = (deepest(part) for part in (timelapse.depth_m[:_ENDS], timelapse.depth_m[-_ENDS:]))
+    both = (begin > 0) & (end > 0)
+    changed = (np.abs(begin - end) > least_step(timelapse.depth_m))[both]
+    if len(changed) and changed.mean() > _STILL_SHARE:
+        raise InputError(
+            recording.folder,
+            "camera",
+            found=f"{changed.mean():.0%} of the image at another depth at the end than at the beginning",
+            expected="a camera that stands still",
+            remedy="fix the camera and record again, or " + _REMEDY,
+        )
+
+
 def _refuse_if_unclear(
     candidates: list[Candidate], recording: Recording, timelapse: Timelapse, limits: ProposalConfiguration
 ) -> None:
-    remedy = "give --box x0,y0,x1,y1 or --click x,y"
     best = candidates[0].score if candidates else 0.0
     if best < limits.least_confidence:
         raise InputError(
@@ -115,7 +145,7 @@ def _refuse_if_unclear(
             found=f"nothing that a hand touched and that then moved (the likeliest of {len(candidates)} places"
             f" that changed scores {best:.2f} of 1)",
             expected="one thing on a table that stands still before and is seen to move",
-            remedy=remedy,
+            remedy=_REMEDY,
         )
     rival = _rival(candidates)
     if rival is not None and rival.score > limits.rival_share * best:
@@ -125,7 +155,7 @@ def _refuse_if_unclear(
             "manipulated object",
             found=f"two things that moved, {places}",
             expected="one",
-            remedy=remedy,
+            remedy=_REMEDY,
         )
 
 
