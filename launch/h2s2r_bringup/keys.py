@@ -34,7 +34,7 @@ class Keys:
             import tty
 
             self._before = termios.tcgetattr(self._stream)
-            tty.setcbreak(self._stream.fileno())
+            tty.setcbreak(self._stream.fileno(), termios.TCSANOW)  # a key pressed early counts
         return self
 
     def __exit__(

@@ -68,8 +68,8 @@ def session_at(folder, said):
     return new
 
 
-def take(folder, camera, options=NOW, keys=None, said=None):
-    text = io.StringIO()
+def take(folder, camera, options=NOW, keys=None, said=None, text=None):
+    text = text or io.StringIO()
     with CameraPump(camera) as pump, keys or Keys(io.StringIO()) as opened:
         said = [] if said is None else said
         return record(pump, session_at(folder, said), options, opened, StatusLine(text)), text.getvalue()
@@ -99,26 +99,37 @@ def test_a_camera_pulled_out_leaves_a_gap_and_the_take_goes_on(tmp_path):
     assert meta["gaps"][0]["after_frame"] == 19
 
 
+class Typist(threading.Thread):
+    """Presses each key a moment after a text has appeared."""
+
+    def __init__(self, keyboard, text, *presses):
+        super().__init__(daemon=True)
+        self.keyboard, self.text, self.presses = keyboard, text, presses
+        self.start()
+
+    def run(self):
+        for sight, keys in self.presses:
+            while sight not in self.text.getvalue():
+                time.sleep(0.02)
+            time.sleep(0.3)
+            os.write(self.keyboard, keys)
+
+
 def test_space_starts_and_stops_q_gives_up(tmp_path):
-    leader, follower = pty.openpty()
-    terminal = os.fdopen(follower, "r")
-
-    def press(*keys):
-        for key, delay_s in keys:
-            time.sleep(delay_s)
-            os.write(leader, key)
-
-    typist = threading.Thread(target=press, args=((b"x", 0.1), (b" ", 0.1), (b" ", 0.6)))
-    typist.start()
-    quality, text = take(tmp_path / "r", Camera(), TakeOptions(countdown_s=0.1), Keys(terminal))
+    keyboard, follower = pty.openpty()
+    terminal, text = os.fdopen(follower, "r"), io.StringIO()
+    typist = Typist(keyboard, text, ("SPACE starts", b"x "), ("REC", b" "))
+    options = TakeOptions(countdown_s=0.1)
+    quality, _ = take(tmp_path / "r", Camera(count=1000), options, Keys(terminal), text=text)
     typist.join()
-    assert 0.2 < quality.duration_s < 5.0
-    assert "SPACE starts" in text
-    os.write(leader, b"q")
-    assert take(tmp_path / "none", Camera(), TakeOptions(), Keys(terminal))[0] is None
+    assert 0.1 < quality.duration_s < 5.0
+    text = io.StringIO()
+    typist = Typist(keyboard, text, ("SPACE starts", b"q"))
+    assert take(tmp_path / "none", Camera(count=1000), TakeOptions(), Keys(terminal), text=text)[0] is None
+    typist.join()
     assert not (tmp_path / "none").exists()
     terminal.close()
-    os.close(leader)
+    os.close(keyboard)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,6 +16,8 @@ from h2s2r_perception.nodes.run_node import run_node
 _STATUS_PERIOD_S = 1.0
 _SUBSCRIBER_LIMIT_S = 60.0
 """Longest wait for `wait_for_subscribers`."""
+_MATCHED_S = 0.5
+"""How much later than we of them a subscriber may learn of us; what is published before, it does not get."""
 
 
 class CameraNode(Node):
@@ -66,18 +68,21 @@ class CameraNode(Node):
         """Whether the recording has been played."""
         return not self._thread.is_alive()
 
-    def close(self) -> None:
+    def destroy_node(self) -> None:
         """Give the camera back."""
         self._closing.set()
         self.camera.__exit__(None, None, None)
         self._thread.join(timeout=5.0)
         self._report()
+        super().destroy_node()
 
     def _run(self) -> None:
         deadline = time.monotonic() + _SUBSCRIBER_LIMIT_S
         while self._publisher.subscribers < self._wait_for and time.monotonic() < deadline:
             if self._closing.wait(0.02):
                 return
+        if self._wait_for and self._closing.wait(_MATCHED_S):
+            return
         shift_ns: int | None = 0 if self._live or not self._restamp else None
         for frame in self.camera.frames():
             if self._closing.is_set():
@@ -85,6 +90,7 @@ class CameraNode(Node):
             if shift_ns is None:
                 shift_ns = time.time_ns() - frame.stamp_ns
             self._publish(frame, frame.stamp_ns + shift_ns)
+        self._publisher.flush()
         if not self._closing.is_set():
             self.get_logger().info(f"the source has ended after {self._published} frames")
 

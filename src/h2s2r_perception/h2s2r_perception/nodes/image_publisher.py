@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -15,8 +16,10 @@ from h2s2r_perception.nodes.image_pairs import COLOUR_TOPIC, DEPTH_TOPIC, INFO_T
 DEPTH_INFO_TOPIC = "/camera/camera/aligned_depth_to_color/camera_info"
 FRAME_ID = "camera_color_optical_frame"
 
-IMAGE_QOS = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
-"""REP-2003 for drivers, as realsense2_camera: reliable, keep last. Five pairs of 640x480 fit the shared memory."""
+IMAGE_QOS = QoSProfile(depth=30, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""REP-2003 for drivers, as realsense2_camera: reliable, keep last. Kept for a second: what a subscriber on a busy
+machine has not received by then is lost; with the last five only, some were."""
+_ARRIVAL_LIMIT = Duration(seconds=2)
 
 
 class ImagePublisher:
@@ -32,6 +35,11 @@ class ImagePublisher:
     def subscribers(self) -> int:
         """How many nodes get both images and the intrinsics."""
         return min(publisher.get_subscription_count() for publisher in (self._colour, self._depth, self._info[0]))
+
+    def flush(self) -> None:
+        """Wait until everything has arrived: a publisher that ends takes with it what is still on the way."""
+        for publisher in (self._colour, self._depth, *self._info):
+            publisher.wait_for_all_acked(_ARRIVAL_LIMIT)
 
     def publish(self, frame: CameraFrame, stamp_ns: int, camera_matrix: np.ndarray) -> None:
         """Publish colour, aligned depth and both `CameraInfo`, all with one stamp."""

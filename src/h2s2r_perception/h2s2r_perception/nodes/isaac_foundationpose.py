@@ -28,7 +28,8 @@ from h2s2r_perception.geometry import pose, rotation_from_quat_wxyz
 from h2s2r_perception.nodes.camera_pose import declared_camera_pose
 from h2s2r_perception.nodes.image_conversion import image, stamp_ns
 from h2s2r_perception.nodes.image_pairs import ImagePairs
-from h2s2r_perception.nodes.pose_output import PoseOutput, declared_workspace, run
+from h2s2r_perception.nodes.pose_output import PoseOutput, declared_workspace
+from h2s2r_perception.nodes.run_node import run_node
 from h2s2r_perception.object_model import load_object_model
 from h2s2r_perception.object_pose.external import ExternalPoseChecker
 
@@ -128,7 +129,7 @@ def _detections() -> Any:
 
 def main() -> None:
     """Entry point; exit code 2 on bad parameters."""
-    run(IsaacFoundationPoseNode)
+    run_node(IsaacFoundationPoseNode)
 
 
 if __name__ == "__main__":

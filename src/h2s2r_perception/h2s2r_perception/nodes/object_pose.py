@@ -15,9 +15,11 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.nodes.camera_pose import declared_camera_pose
 from h2s2r_perception.nodes.image_pairs import ImagePairs
 from h2s2r_perception.nodes.newest import NewestOnly
-from h2s2r_perception.nodes.pose_output import PoseOutput, declared_workspace, run
-from h2s2r_perception.object_model import load_object_model
-from h2s2r_perception.object_pose import SignedDistanceTracker
+from h2s2r_perception.nodes.pose_output import PoseOutput, declared_workspace
+from h2s2r_perception.nodes.run_node import run_node
+from h2s2r_perception.object_model import ObjectModel, load_object_model
+from h2s2r_perception.object_pose import DEFAULT_OBJECT_POSE, ObjectPoseEstimator, make_object_pose_estimator
+from h2s2r_perception.object_pose.foundation_pose import FoundationPoseConfiguration
 from h2s2r_perception.object_pose.live import LiveObjectPose
 
 
@@ -26,7 +28,8 @@ class ObjectPoseNode(Node):
 
     `mesh` (OBJ file), `symmetry` (`none` or `yaw`); `T_world_camera`, `camera_pose` or `recording`: where the camera
     stands (`nodes.camera_pose`); `table_height_m`, `workspace_lower_m` and `workspace_upper_m` (x and y): where in
-    the world the object may be.
+    the world the object may be; `estimator` (`signed_distance` or `foundation_pose`, which needs
+    `foundation_pose_repository`).
 
     Images that come while it computes (a registration takes a second) wait, and only the newest pair is looked at:
     a late pose is worth less than none.
@@ -37,12 +40,18 @@ class ObjectPoseNode(Node):
         mesh = str(self.declare_parameter("mesh", "").value)
         model = load_object_model(mesh, str(self.declare_parameter("symmetry", "none").value))
         workspace = declared_workspace(self)
-        self._live = LiveObjectPose(model, SignedDistanceTracker(model), declared_camera_pose(self), workspace)
+        self._live = LiveObjectPose(model, self._estimator(model), declared_camera_pose(self), workspace)
         self._output = PoseOutput(self)
         self._computing = threading.Lock()
         self._newest = NewestOnly(lambda pair: self._on_pair(*pair))
         self._pairs = ImagePairs(self, lambda *pair: self._newest.put(pair))
         self.create_service(Trigger, "/object_pose/reset", self._on_reset)
+
+    def _estimator(self, model: ObjectModel) -> ObjectPoseEstimator:
+        name = str(self.declare_parameter("estimator", DEFAULT_OBJECT_POSE).value)
+        repository = str(self.declare_parameter("foundation_pose_repository", "").value)
+        own = {"foundation_pose": FoundationPoseConfiguration(repository)}.get(name)
+        return make_object_pose_estimator(name, model, own)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._computing:
@@ -77,7 +86,7 @@ class ObjectPoseNode(Node):
 def main() -> None:
     """Entry point; exit code 2 on bad parameters."""
     torch.set_num_threads(1)  # a frame's tensors are small: more threads only wait for each other
-    run(ObjectPoseNode)
+    run_node(ObjectPoseNode)
 
 
 if __name__ == "__main__":

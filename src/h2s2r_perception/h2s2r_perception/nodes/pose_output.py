@@ -1,22 +1,15 @@
-"""What every node that estimates the object's pose publishes, its workspace, and how it runs."""
+"""What every node that estimates the object's pose publishes, and its workspace."""
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Header
 
-from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
 from h2s2r_perception.segmentation import Workspace
 
@@ -62,24 +55,3 @@ def declared_workspace(node: Node) -> Workspace:
         (float(upper[0]), float(upper[1])),
         float(node.declare_parameter("table_height_m", 0.0).value),
     )
-
-
-def run(make: Callable[[], Node]) -> None:
-    """Make a node and spin it until it is told to stop; exit code 2 on bad parameters."""
-    # Our own handlers: rclpy's would close the context under a node that is still loading its object.
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = make()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=0.2)
-        node.destroy_node()
-    except InputError as error:
-        print(error, flush=True)
-        sys.exit(2)
-    finally:
-        rclpy.try_shutdown()

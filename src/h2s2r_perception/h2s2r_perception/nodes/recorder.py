@@ -69,15 +69,11 @@ class RecorderNode(Node):
             return None
         return Workspace((float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1])), table_height_m)
 
-    @property
-    def ended(self) -> bool:
-        """It waits for the next start."""
-        return False
-
-    def close(self) -> None:
+    def destroy_node(self) -> None:
         """Finish the take that is being recorded."""
         if self._take is not None:
             self.get_logger().info(self._finish())
+        super().destroy_node()
 
     def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._take is not None or self._wanted:

@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -16,22 +15,13 @@ from rclpy.signals import SignalHandlerOptions
 from h2s2r_perception.artefact import InputError
 
 
-class Closable(Protocol):
-    """A node that has something to close, and may come to an end by itself."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is nothing more to do."""
-        ...
-
-    def close(self) -> None:
-        """Give back what the node holds."""
-        ...
-
-
 def run_node(make: Callable[[], Node]) -> None:
-    """Spin a node until it is told to stop or has ended; exit code 2 when its input is unusable."""
-    # Our own handlers: rclpy's would close the context under a node that still has a recording to finish.
+    """Make a node and spin it until it is told to stop; exit code 2 when its input is unusable.
+
+    A node that comes to an end by itself has a property `ended`; what it holds it gives back in `destroy_node`.
+    """
+    # Our own handlers: rclpy's would close the context under a node that is still loading its object, or that has a
+    # recording to finish.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -40,9 +30,8 @@ def run_node(make: Callable[[], Node]) -> None:
         node = make()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        while not stop.is_set() and not node.ended:
+        while not stop.is_set() and not getattr(node, "ended", False):
             executor.spin_once(timeout_sec=0.2)
-        node.close()
         node.destroy_node()
     except InputError as error:
         print(error, flush=True)
