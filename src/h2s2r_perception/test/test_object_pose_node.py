@@ -160,6 +160,12 @@ def test_a_node_without_camera_pose_says_so(context, textured_box):
         ObjectPoseNode(context=context, parameter_overrides=[Parameter("mesh", value=str(textured_box))])
 
 
+def test_another_estimator_is_chosen_by_its_name(context, scene, textured_box):
+    given = [*parameters(scene, textured_box), Parameter("estimator", value="foundation_pose")]
+    with pytest.raises(InputError, match="NVlabs/FoundationPose"):
+        ObjectPoseNode(context=context, parameter_overrides=given)
+
+
 def test_images_survive_the_way_through_a_message():
     generator = np.random.default_rng(0)
     rgb = generator.integers(0, 255, (6, 5, 3), dtype=np.uint8)
