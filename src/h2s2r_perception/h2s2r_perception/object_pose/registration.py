@@ -200,7 +200,7 @@ def _start_poses(model: ObjectModel, points: NDArray) -> FloatArray:
 
 
 def start_positions(model: ObjectModel, rotation: FloatArray, points: NDArray) -> FloatArray:
-    """Positions `(R, 3)` [m] for rotations `(R, 3, 3)`: what the camera sees of the object lies on the points' middle."""
+    """Positions `(R, 3)` [m] for rotations `(R, 3, 3)`: what is seen of the object lies on the points' middle."""
     middle = points.mean(axis=0)
     towards = -np.einsum("rkl,k->rl", rotation, middle / np.linalg.norm(middle))
     directions, visible = _visible_middles(model)

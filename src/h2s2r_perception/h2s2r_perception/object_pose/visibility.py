@@ -153,7 +153,7 @@ def expected_colours(
     reach = np.ones((_PLACE_PX, _PLACE_PX), np.uint8)
     lowest, highest = cv2.erode(colours, reach), cv2.dilate(colours, reach)
     near = (view.rgb > lowest - _PLACE_LEVELS) & (view.rgb < highest + _PLACE_LEVELS)
-    return np.asarray(near.all(axis=-1))
+    return np.asarray(near[..., 0] & near[..., 1] & near[..., 2])
 
 
 def _splat(
