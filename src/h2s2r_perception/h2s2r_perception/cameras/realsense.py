@@ -90,8 +90,10 @@ class RealSenseCamera:
         try:
             self._stream = self._open(self._configuration, self._file)
         except CameraLostError as error:
+            serial = self._configuration.serial
+            wanted = f"one with serial number {serial}" if serial else "one that starts"
             raise InputError(
-                "RealSense", "camera", found=str(error), expected="a camera that starts", remedy="plug it in (USB 3)"
+                "RealSense", "camera", found=str(error), expected=wanted, remedy="plug it in (USB 3)"
             ) from error
         # The camera that comes back must be this one: another has other intrinsics and stands elsewhere.
         self._configuration = dataclasses.replace(self._configuration, serial=self._stream.serial)

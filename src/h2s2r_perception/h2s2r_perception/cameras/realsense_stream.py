@@ -247,8 +247,7 @@ def _same_view(rs: Any, profile: Any, colour: Any) -> bool:
 def _ask_for_streams(rs: Any, config: Any, configuration: RealSenseConfiguration) -> None:
     serials = [str(device.get_info(rs.camera_info.serial_number)) for device in rs.context().query_devices()]
     if not serials or (configuration.serial and configuration.serial not in serials):
-        wanted = f"a camera with serial number {configuration.serial}" if configuration.serial else "a camera"
-        raise CameraLostError(f"expected {wanted}, found {', '.join(serials) or 'none'} on USB")
+        raise CameraLostError(f"{', '.join(serials) or 'none'} on USB")
     if configuration.serial:
         config.enable_device(configuration.serial)
     c = configuration

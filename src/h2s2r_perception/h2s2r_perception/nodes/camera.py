@@ -83,12 +83,15 @@ class CameraNode(Node):
                 return
         if self._wait_for and self._closing.wait(_MATCHED_S):
             return
-        shift_ns: int | None = 0 if self._live or not self._restamp else None
+        keeps_stamps = self._live or not self._restamp
+        shift_ns = 0 if keeps_stamps else None
         for frame in self.camera.frames():
             if self._closing.is_set():
                 return
-            if shift_ns is None:
-                shift_ns = time.time_ns() - frame.stamp_ns
+            if not keeps_stamps:
+                # No frame is stamped later than it is published, even if this thread was held up at the first one.
+                now_ns = time.time_ns() - frame.stamp_ns
+                shift_ns = now_ns if shift_ns is None else min(shift_ns, now_ns)
             self._publish(frame, frame.stamp_ns + shift_ns)
         self._publisher.flush()
         if not self._closing.is_set():
