@@ -20,7 +20,7 @@ from h2s2r_perception.geometry import inverse
 from h2s2r_perception.hand_pose import FuseConfiguration, HandPath, HandPoseEstimator, LiftConfiguration, fuse_hand_path
 from h2s2r_perception.hand_pose.hamer import HamerConfiguration
 from h2s2r_perception.hand_pose.mediapipe_hands import MediaPipeConfiguration
-from h2s2r_perception.hand_pose.registry import DEFAULT_HAND_POSE, make_hand_pose_estimator
+from h2s2r_perception.hand_pose.registry import DEFAULT_HAND_POSE, check_hand_pose_name, make_hand_pose_estimator
 from h2s2r_perception.object_choice import stated_prompt
 from h2s2r_perception.object_model import ObjectModel, load_object_model
 from h2s2r_perception.onset import Motion, OnsetConfiguration, detect_motion
@@ -55,6 +55,10 @@ class PerceiveConfiguration:
     mediapipe: MediaPipeConfiguration = field(default_factory=MediaPipeConfiguration)
     lift: LiftConfiguration = field(default_factory=LiftConfiguration)
     fuse: FuseConfiguration = field(default_factory=FuseConfiguration)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown name now, not after the object was tracked."""
+        check_hand_pose_name(self.hand)
 
 
 def perceive(

@@ -33,6 +33,7 @@ def recording_folder(tmp_path_factory, scene, at, camera_matrix):
         ("object: {segmenter: sam2}", "sam2"),
         ("object: {segmenter: magic}", "colour_depth, sam2"),
         ("object: {segmenter: sam2, sam2: {checkpont: x}}", "did you mean"),
+        ("hand: magic", "mediapipe, hamer"),
         ("hamer: {hand_mask: x}", "did you mean"),
     ],
 )

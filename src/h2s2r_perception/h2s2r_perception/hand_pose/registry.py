@@ -26,8 +26,17 @@ def make_hand_pose_estimator(name: str, *configurations: object) -> HandPoseEsti
     Raises:
         InputError: There is no such estimator, or a package or file that it needs is missing.
     """
+    check_hand_pose_name(name)
+    module, _, kind = HAND_POSE_ESTIMATORS[name].partition(":")
+    return cast(HandPoseEstimator, getattr(import_module(module), kind)(*configurations))
+
+
+def check_hand_pose_name(name: str) -> None:
+    """Refuse a name that no estimator has; a long recording may lie before the first hand.
+
+    Raises:
+        InputError: There is no such estimator.
+    """
     if name not in HAND_POSE_ESTIMATORS:
         known = ", ".join(HAND_POSE_ESTIMATORS)
         raise InputError("hand pose", "estimator", found=name, expected=f"one of {known}", remedy="correct the name")
-    module, _, kind = HAND_POSE_ESTIMATORS[name].partition(":")
-    return cast(HandPoseEstimator, getattr(import_module(module), kind)(*configurations))
