@@ -92,6 +92,7 @@ class RecordingSession:
         self._limits = limits
         self._log = QualityLog()
         self._recent: deque[FrameQuality] = deque(maxlen=_REMEMBERED)
+        self._dropped_before: int | None = None
         self._dropped = 0
         self._seen_something = False
         self._image_size: tuple[int, int] | None = None
@@ -149,6 +150,9 @@ class RecordingSession:
         stamps.append(frame.stamp_ns)
         self.warnings.set("gap", f"a gap of {pause_s:.1f} s without frames" if pause_s > GAP_S else "")
         if health is not None:
+            if self._dropped_before is None:  # what was lost before the take is none of its frames
+                self._dropped_before = health.dropped_frames if len(stamps) == 1 else 0
+                self._dropped = self._dropped_before
             missed = health.dropped_frames - self._dropped
             self._dropped = health.dropped_frames
             self.warnings.set("dropped", f"{missed} frames dropped" if missed else "")
@@ -192,7 +196,8 @@ class RecordingSession:
             )
         quality = self._log.summary(self._T_world_camera, self._limits)
         if health is not None:
-            quality = replace(quality, dropped_frames=max(quality.dropped_frames, health.dropped_frames))
+            counted = health.dropped_frames - (self._dropped_before or 0)
+            quality = replace(quality, dropped_frames=max(quality.dropped_frames, counted))
         figures = quality.as_mapping()
         gaps = figures.pop("gaps")
         self._writer.set_quality({**figures, "reconnects": 0 if health is None else health.reconnects}, gaps)
