@@ -35,8 +35,10 @@ _MARGIN_PX = 4
 _FEWEST_SAMPLES = 6
 _ENDS = 4
 """Samples that stand for the beginning and for the end."""
+_KNOCKED_M = 0.1
+_COMPARABLE_SHARE = 0.3
+"""Where an arm covers more of the image, nothing is said about the camera."""
 _STILL_SHARE = 0.5
-"""An arm near the camera covers less of the image."""
 _REMEDY = "give --box x0,y0,x1,y1 or --click x,y"
 
 
@@ -122,9 +124,11 @@ def _refuse_unusable(timelapse: Timelapse, recording: Recording) -> None:
             remedy=_REMEDY,
         )
     begin, end = (deepest(part) for part in (timelapse.depth_m[:_ENDS], timelapse.depth_m[-_ENDS:]))
-    both = (begin > 0) & (end > 0)
-    changed = (np.abs(begin - end) > least_step(timelapse.depth_m))[both]
-    if len(changed) and changed.mean() > _STILL_SHARE:
+    change = np.abs(begin - end)
+    # What comes before the scene changes depth by more than a camera that is knocked.
+    comparable = (begin > 0) & (end > 0) & (change < _KNOCKED_M)
+    changed = (change > least_step(timelapse.depth_m))[comparable]
+    if comparable.mean() > _COMPARABLE_SHARE and changed.mean() > _STILL_SHARE:
         raise InputError(
             recording.folder,
             "camera",
