@@ -7,7 +7,7 @@ from pathlib import Path
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.cameras.playback import RecordingPlayback
 from h2s2r_perception.cameras.realsense import RealSenseCamera
-from h2s2r_perception.cameras.realsense_stream import RealSenseConfiguration
+from h2s2r_perception.cameras.realsense_configuration import RealSenseConfiguration
 from h2s2r_perception.cameras.source import CameraSource, Tell
 
 REALSENSE = "realsense"

@@ -11,9 +11,9 @@ from types import TracebackType
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.cameras.pace import at_recorded_pace
+from h2s2r_perception.cameras.realsense_configuration import RealSenseConfiguration
 from h2s2r_perception.cameras.realsense_stream import (
     CameraLostError,
-    RealSenseConfiguration,
     RealSensePair,
     RealSenseStream,
     StreamEndedError,
