@@ -106,6 +106,11 @@ class Appearance:
         """Whether the object has a print whose place can be seen, in a light that is known."""
         return self._print is not None and self._shading is not None and len(self._print.edge_points) >= _FEWEST
 
+    @property
+    def plain(self) -> bool:
+        """Whether the mesh says that there is nothing printed on it: what corners there are, are noise."""
+        return self._print is not None and len(self._print.edge_points) < _FEWEST
+
     def forget(self) -> None:
         """Begin anew."""
         self._shading: NDArray[np.float32] | None = None

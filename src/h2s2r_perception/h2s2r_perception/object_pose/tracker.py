@@ -23,7 +23,7 @@ from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.features import AnchoredFeatures
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
-from h2s2r_perception.object_pose.refinement import Terms, compiled, distance_to_surface, refine
+from h2s2r_perception.object_pose.refinement import NO_FEATURES, Terms, compiled, distance_to_surface, refine
 from h2s2r_perception.object_pose.registration import Evidence, find_pose, subset
 from h2s2r_perception.object_pose.relocalisation import LastSeen, relocalise, search_pixels
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
@@ -145,10 +145,18 @@ class SignedDistanceTracker:
             raise RuntimeError("track() before register()")
         image = Image.of(rgb, depth_m, self._camera_matrix)
         self._background.check(depth_m)
+        followed = None
         if self._bad_frames < _LOST_FRAMES:
-            return self._tracked(image, self._predicted(), _GOOD)
+            followed = self._tracked(image, self._predicted(), _GOOD)
+            if self._bad_frames == 0:
+                return followed
+        bad_frames = self._bad_frames
         found = self._searched(image)
-        return self._bad(image) if found is None else self._tracked(image, found, _FOUND)
+        again = self._bad(image) if found is None else self._tracked(image, found, _FOUND)
+        if followed is None or self._bad_frames == 0:
+            return again
+        self._bad_frames = bad_frames
+        return followed
 
     def _predicted(self) -> FloatArray:
         """Constant velocity in the object's frame, damped."""
@@ -242,7 +250,9 @@ class SignedDistanceTracker:
         points = subset(view.points[usable][near], _POINTS)
         if len(points) < _SMALLEST_MASK:
             return None
-        features = self._features.follow(image.gray, view.crop, T_start, image.camera_matrix)
+        features = NO_FEATURES
+        if not self._appearance.plain:
+            features = self._features.follow(image.gray, view.crop, T_start, image.camera_matrix)
         free_space = FreeSpace.of(free, view.crop, image.camera_matrix)
         in_view = usable & (np.abs(view.depth_m - surface.inner_m) < _PRINT_BAND_M)
         shown_m = np.where(in_view, surface.inner_m, np.inf).astype(np.float32)
@@ -266,7 +276,8 @@ class SignedDistanceTracker:
         mine[usable] = self._near_surface(view.points[usable], self._T, 2.0 * _LAST_SCALE_M)
         mine &= surface.silhouette
         self._mask = view.crop.full_mask(mine, image.depth_m.shape)
-        self._features.settle(image.gray, self._T, image.camera_matrix, mine, view.depth_m, view.crop)
+        if not self._appearance.plain:
+            self._features.settle(image.gray, self._T, image.camera_matrix, mine, view.depth_m, view.crop)
         if not learning:
             return
         row, column = surface.pixels[verdict.good].T
