@@ -4,7 +4,7 @@
 rgb/%05d.png      8-bit colour
 depth/%05d.png    16-bit, steps of `depth_scale_m` (1 mm), 0 = no measurement, aligned to colour
 cam_K.txt         3x3 intrinsic matrix [px]
-prompt.json       optional: {"frame": i, "box": [x0, y0, x1, y1]} or {"frame": i, "click": [x, y]}
+prompt.json       optional: {"frame": i, "box" or "click" or "mask": ...}, see `prompt`
 meta.json         stamps, depth scale, T_world_camera, camera name
 ```
 
