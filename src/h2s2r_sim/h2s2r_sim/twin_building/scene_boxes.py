@@ -34,7 +34,8 @@ _CUT_SHARE = 0.05
 _BOX_LIKE = 0.8
 """Share of the edge points that a box explains."""
 _STRAY = 0.035
-"""How far the outline of a box's top may stray from straight edges, in its width; or by a pixel, if that is more."""
+"""How far the outline of a box's top may stray from straight edges, in its mean width; or by a pixel, if that is
+more. Real depth of a cracker box strayed by 0.033, rendered bottles by 0.05 and more."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class FittedBox:
     @property
     def is_box(self) -> bool:
         """Whether a box explains what was seen."""
-        straight = self.outline_rms_m < max(self.pixel_m, _STRAY * min(self.size_m[:2]))
+        width = float(np.sqrt(self.size_m[0] * self.size_m[1]))
+        straight = self.outline_rms_m < max(self.pixel_m, _STRAY * width)
         return straight and self.explained >= _BOX_LIKE
 
 
