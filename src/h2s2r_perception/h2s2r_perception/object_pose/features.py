@@ -14,7 +14,7 @@ from h2s2r_perception.image_points import Crop, FloatArray, project
 from h2s2r_perception.object_pose.refinement import NO_FEATURES, project_to_surface
 from h2s2r_perception.object_pose.signed_distance import SignedDistanceField
 
-_WANTED, _FEWEST, _RENEW_FRAMES = 60, 35, 4
+_WANTED, _FEWEST = 60, 35
 _WINDOW_PX, _LEVELS = 13, 2
 _THERE_AND_BACK_PX = 0.7
 _STRAY_PX = 2.5
@@ -44,7 +44,6 @@ class AnchoredFeatures:
         self._normal = self._body
         self._pixel: NDArray[np.float32] = np.zeros((0, 2), dtype=np.float32)
         self._gray: NDArray[np.uint8] | None = None
-        self._settled = 0
 
     def follow(
         self, gray: NDArray[np.uint8], region: Crop, T_camera_object: FloatArray, camera_matrix: FloatArray
@@ -96,8 +95,7 @@ class AnchoredFeatures:
         kept = ~stray & (np.einsum("pk,pk->p", sight, self._normal @ R.T) < _GRAZING)
         self._body, self._normal, self._pixel = self._body[kept], self._normal[kept], self._pixel[kept]
         self._gray = gray
-        self._settled += 1
-        if len(self._body) < _FEWEST and (self._settled % _RENEW_FRAMES == 0 or len(self._body) == 0):
+        if len(self._body) < _FEWEST:
             self._add(T_camera_object, camera_matrix, own, depth_m, crop)
 
     def _add(

@@ -58,8 +58,6 @@ _LEARNING = 0.7
 """Confidence from which on background and appearance are learned."""
 _ENOUGH_SHARE = 0.25
 """Share of the visible samples that must be explained for full confidence; a hand may cover the rest."""
-_LEARN_FRAMES = 4
-"""Light changes slowly."""
 _LOST_FRAMES = 3
 _SPEED_M, _LARGEST_REACH_M = 0.012, 0.30
 """How far the object may move in one frame while nobody sees it, and altogether."""
@@ -105,7 +103,7 @@ class SignedDistanceTracker:
         self._T = np.eye(4)
         self._T_previous = np.eye(4)
         self._last_score = 0.0
-        self._turn, self._kept = 0, 0
+        self._turn = 0
         self._bad_frames = 0
         self._mask: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
 
@@ -133,7 +131,7 @@ class SignedDistanceTracker:
         image = Image.of(rgb, depth_m, self._camera_matrix)
         T = self._find(image, mask)
         self._T = self._T_previous = T
-        self._bad_frames, self._noise_m, self._last_score, self._kept = 0, 0.0, 0.0, 0
+        self._bad_frames, self._noise_m, self._last_score = 0, 0.0, 0.0
         estimate = self._tracked(image, T, _GOOD)
         if self._bad_frames == 0:
             self._learn_at_rest(image)
@@ -281,9 +279,7 @@ class SignedDistanceTracker:
         if not learning:
             return
         row, column = surface.pixels[verdict.good].T
-        self._kept += 1
-        if self._kept % _LEARN_FRAMES == 1:
-            self._appearance.learn(surface.index[verdict.good], self._T[:3, :3], view.rgb[row, column])
+        self._appearance.learn(surface.index[verdict.good], self._T[:3, :3], view.rgb[row, column])
         own = cv2.dilate(surface.silhouette.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
         self._background.learn(view.crop, view.depth_m, own)
         others = self._background.before(view.crop, view.depth_m) & ~own
