@@ -36,6 +36,9 @@ _TURN_POINTS = 300
 _WORSE = 0.15
 """A turned pose whose cost is this much above the best is none."""
 _JUDGED, _PLACED, _PLACE_ROUNDS = 150, 12, 3
+_EXACT_POINTS = 3000
+_EXACT_SCALES_M = tuple(np.geomspace(0.02, 0.004, 20))
+"""Two sides of a plain bottle differ by tenths of a millimetre: they are compared where each fits best."""
 _DUPLICATE_RAD, _DUPLICATE_M = 0.06, 0.01
 _COLOUR_SHARE = 0.5
 """Weight of how well the print explains the colours against how well the shape explains the depth."""
@@ -130,7 +133,7 @@ def _placed(
     appearance: Appearance,
     T_camera_object: FloatArray,
 ) -> FloatArray:
-    """A pose `(4, 4)` pulled into place by its print, whose shading is learned on the way."""
+    """A pose `(4, 4)` pulled into place by its print, whose shading is learned on the way, or by its shape alone."""
     T = T_camera_object
     terms = evidence.terms(model, _POINTS)
     for _ in range(_PLACE_ROUNDS):
@@ -141,7 +144,7 @@ def _placed(
         appearance.learn(surface.index[here], T[:3, :3], evidence.rgb[row[here], column[here]])
         printed = appearance.rows(T, terms.free_space.frame, surface.inner_m)
         if len(printed) == 0:
-            return T
+            return refine(field, evidence.terms(model, _EXACT_POINTS), T[None], _EXACT_SCALES_M)[0]
         with_print = Terms(
             terms.points,
             terms.free_space,
