@@ -30,6 +30,8 @@ setup-dev: .venv/.development
 demo: setup
 	@$(BIN)/h2s2r demo
 
+# A file stays on one core; `make test PYTEST_ARGS="-x src/..."` runs some of them one by one.
+PYTEST_ARGS ?= -n 2 --dist loadgroup
 test: setup-dev
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -13,18 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import inverse, pose, rotation_from_vector, vector_from_rotation
 from h2s2r_perception.image_points import heights_above
 from h2s2r_perception.object_model import ObjectModel
-from h2s2r_perception.object_pose.appearance import Appearance, gray_slopes
+from h2s2r_perception.object_pose.appearance import Appearance
 from h2s2r_perception.object_pose.background import StaticBackground
 from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.features import AnchoredFeatures
+from h2s2r_perception.object_pose.first_sight import SMALLEST_MASK, find_in_mask, view_slopes
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
 from h2s2r_perception.object_pose.refinement import NO_FEATURES, Terms, compiled, distance_to_surface, refine
-from h2s2r_perception.object_pose.registration import Evidence, find_pose, subset
+from h2s2r_perception.object_pose.registration import subset
 from h2s2r_perception.object_pose.relocalisation import LastSeen, relocalise, search_pixels
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
 from h2s2r_perception.object_pose.view import Image, View, crop_at, crop_of_pixels, view_of
@@ -46,7 +46,7 @@ _AS_BEFORE = 0.9
 """A pose this nearly as well confirmed as the last one needs no second try."""
 _FEATURE_SHARE_BESIDE_PRINT = 0.3
 """The print is where the mesh says, features are where the tracker believed."""
-_BLUR_M = 0.0015
+_SEARCH_BORDER_PX = 24
 _TURNS, _TURNS_ASKED = 36, 1
 _ASKED_SHARE, _LESS_ERROR = 0.9, 0.8
 """A turn is believed when it is confirmed nearly as well as the pose, and its colours are this much nearer."""
@@ -63,11 +63,6 @@ _SPEED_M, _LARGEST_REACH_M = 0.012, 0.30
 """How far the object may move in one frame while nobody sees it, and altogether."""
 _SCORES, _CONFIDENCES = (0.0, 0.45, 0.5, 0.7, 0.85, 1.0), (0.0, 0.3, 0.7, 0.95, 0.99, 1.0)
 """How often a pose of a score is within a tenth of the diameter, on the development half of the benchmark."""
-_SMALLEST_MASK = 40
-"""Points; fewer say nothing about a pose."""
-_REGISTRATION_BORDER_PX = 24
-_GROWN_SHARE = 0.02
-"""Of the mask; as much more in the object's colours is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ class SignedDistanceTracker:
         self._appearance.forget()
         self._features.forget()
         image = Image.of(rgb, depth_m, self._camera_matrix)
-        T = self._find(image, mask)
+        T = find_in_mask(self._model, self._field, image, mask, self._plane, self._appearance)
         self._T = self._T_previous = T
         self._bad_frames, self._noise_m, self._last_score = 0, 0.0, 0.0
         estimate = self._tracked(image, T, _GOOD)
@@ -169,7 +164,7 @@ class SignedDistanceTracker:
         crop = crop_of_pixels(search_pixels(self._model, image.camera_matrix, last), 0, image)
         if crop is None:
             return None
-        view = view_of(image, crop, _REGISTRATION_BORDER_PX, self._plane, self._colour, self._background)
+        view = view_of(image, crop, _SEARCH_BORDER_PX, self._plane, self._colour, self._background)
         return relocalise(self._model, self._field, view, image.camera_matrix, last, self._appearance, self._noise_m)
 
     def _tracked(self, image: Image, T_start: FloatArray, wanted: float) -> PoseEstimate:
@@ -246,7 +241,7 @@ class SignedDistanceTracker:
         usable = view.candidates & expected_colours(surface, view, self._appearance, T_start[:3, :3])
         near = self._near_surface(view.points[usable], T_start, _BAND_M)
         points = subset(view.points[usable][near], _POINTS)
-        if len(points) < _SMALLEST_MASK:
+        if len(points) < SMALLEST_MASK:
             return None
         features = NO_FEATURES
         if not self._appearance.plain:
@@ -262,7 +257,7 @@ class SignedDistanceTracker:
             free_space,
             self._samples_above_table(T_start),
             features,
-            self._slopes(image, view, float(T_start[2, 3])),
+            view_slopes(image, view, float(T_start[2, 3])),
             printed,
             hold_yaw=self._model.symmetry == "yaw",
         )
@@ -283,7 +278,7 @@ class SignedDistanceTracker:
         own = cv2.dilate(surface.silhouette.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
         self._background.learn(view.crop, view.depth_m, own)
         others = self._background.before(view.crop, view.depth_m) & ~own
-        if np.count_nonzero(others) > _SMALLEST_MASK:
+        if np.count_nonzero(others) > SMALLEST_MASK:
             self._colour = self._colour.knowing(view.rgb[others])
         residual = view.depth_m[row, column] - surface.depth_m[verdict.good]
         noise_m = 1.48 * float(np.median(np.abs(residual - np.median(residual))))
@@ -312,71 +307,6 @@ class SignedDistanceTracker:
             return self._samples
         clear = heights_above(self._plane, self._samples @ T[:3, :3].T + T[:3, 3]) > 2.0 * TABLE_SKIN_M
         return self._samples[clear]
-
-    def _find(self, image: Image, mask: NDArray[np.bool_]) -> FloatArray:
-        """Sweep over all rotations for the object in a mask `(H, W)`."""
-        row, column = np.nonzero(mask & (image.depth_m > 0))
-        if len(row) < _SMALLEST_MASK:
-            raise InputError(
-                "object mask",
-                "pixels with depth",
-                found=str(len(row)),
-                expected=f"at least {_SMALLEST_MASK}",
-                remedy="give a box or click on the object where depth is measured",
-            )
-        crop = crop_of_pixels(np.stack([column, row], axis=1).astype(np.float64), _REGISTRATION_BORDER_PX, image)
-        assert crop is not None
-        view = view_of(image, crop, _REGISTRATION_BORDER_PX, self._plane, self._colour, self._background)
-        mine = np.ascontiguousarray(crop.of(mask)) & view.candidates
-        evidence = self._evidence(image, view, mine)
-        T, _ = find_pose(self._model, self._field, evidence, self._appearance)
-        grown = self._grown(image, view, mine, T)
-        if np.count_nonzero(grown & ~mine) < _GROWN_SHARE * np.count_nonzero(mine):
-            return T
-        return find_pose(self._model, self._field, self._evidence(image, view, grown), self._appearance)[0]
-
-    def _grown(
-        self, image: Image, view: View, mine: NDArray[np.bool_], T_camera_object: FloatArray
-    ) -> NDArray[np.bool_]:
-        """The object's pixels `(h, w)` and what touches them in its colours: a mask may have lost the handle."""
-        silhouette = visible_surface(
-            self._model, T_camera_object, image.camera_matrix, view.crop, view.border_px
-        ).silhouette
-        outside = ~cv2.dilate((silhouette | mine).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-        colour = ColourModel.learn(view.rgb, mine, outside)
-        if colour.probability is None or not outside.any():
-            return mine
-        centre = T_camera_object[:3, :3] @ self._model.centre + T_camera_object[:3, 3]
-        usable = view.candidates & colour.matches(view.rgb)
-        usable &= np.linalg.norm(view.points - centre, axis=-1) < 0.6 * self._model.diameter
-        count, labels = cv2.connectedComponents((usable | mine).astype(np.uint8))
-        own = np.bincount(labels[mine], minlength=count)
-        own[0] = 0
-        return np.asarray(mine | (usable & (labels == int(np.argmax(own)))))
-
-    def _evidence(self, image: Image, view: View, mine: NDArray[np.bool_]) -> Evidence:
-        """What a view says about the object, given its pixels `(h, w)`."""
-        middle = np.median(view.points[mine], axis=0)
-        mine = mine & (np.linalg.norm(view.points - middle, axis=-1) < self._model.diameter)
-        own_depth = np.where(mine, view.depth_m, 0.0).astype(np.float32)
-        reach = 2 * max(view.border_px // view.crop.stride, 1) + 1
-        outline = cv2.dilate(own_depth, np.ones((reach, reach), np.uint8))
-        reference = np.where(outline > 0, outline, middle[2]).astype(np.float32)
-        free = background_mask(view.depth_m, reference, view.height_m) & ~mine
-        return Evidence(
-            view.points[mine],
-            FreeSpace.of(free, view.crop, image.camera_matrix),
-            view.crop,
-            image.camera_matrix,
-            view.rgb,
-            view.depth_m,
-            mine,
-            self._slopes(image, view, float(middle[2])),
-        )
-
-    def _slopes(self, image: Image, view: View, distance_m: float) -> NDArray[np.float32]:
-        blur_px = _BLUR_M * image.camera_matrix[0, 0] / max(distance_m, 0.1)
-        return gray_slopes(np.ascontiguousarray(view.crop.of(image.gray)), view.crop.stride, blur_px)
 
 
 def _confidence(score: float) -> float:
