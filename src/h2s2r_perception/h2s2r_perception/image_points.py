@@ -63,6 +63,6 @@ def project(camera_matrix: FloatArray, points: FloatArray) -> FloatArray:
     return points[:, :2] / depth * camera_matrix[[0, 1], [0, 1]] + camera_matrix[:2, 2]
 
 
-def heights_above(plane: FloatArray, points: FloatArray) -> FloatArray:
+def heights_above(plane: FloatArray, points: NDArray[np.floating]) -> FloatArray:
     """Signed heights `(...)` [m] of points `(..., 3)` above a plane `(4,)`, unit normal and offset."""
     return np.asarray(points @ plane[:3] + plane[3])

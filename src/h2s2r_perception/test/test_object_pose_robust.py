@@ -16,6 +16,7 @@ from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.features import AnchoredFeatures
 from h2s2r_perception.object_pose.refinement import Terms, refine, refine_torch
 from h2s2r_perception.object_pose.signed_distance import signed_distance_field
+from h2s2r_perception.object_pose.view import without_noise
 from h2s2r_perception.object_pose.visibility import visible_surface
 
 WHOLE = Crop(0, 0, 320, 240, 1)
@@ -172,3 +173,18 @@ def test_a_hand_that_comes_is_learned_and_a_hand_like_the_object_is_not():
     assert not model.knowing(skin).matches(skin[None]).any()
     assert model.knowing(skin).matches(rgb)[mask].all()
     assert model.knowing(red).matches(rgb)[mask].all()
+
+
+def test_strong_noise_is_smoothed_within_surfaces_only():
+    random = np.random.default_rng(0)
+    depth = np.full((80, 100), 0.80, np.float32)
+    depth[:, 50:] = 0.90  # an edge of 10 cm
+    noisy = (depth + random.normal(0.0, 0.004, depth.shape)).astype(np.float32)
+    noisy[10:14, 10:14] = 0.0
+    smooth = without_noise(noisy)
+    known = noisy > 0
+    assert ((smooth > 0) == known).all()
+    assert np.std((smooth - depth)[known]) < 0.4 * 0.004
+    assert abs(float((smooth - depth)[:, 48:52][known[:, 48:52]].mean())) < 0.001
+    quiet = (depth + random.normal(0.0, 0.001, depth.shape)).astype(np.float32)
+    assert without_noise(quiet) is quiet
