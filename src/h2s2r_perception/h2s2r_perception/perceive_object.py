@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +28,8 @@ from h2s2r_perception.object_path import ObjectPath, ObjectPathConfiguration, re
 from h2s2r_perception.object_pose.foundation_pose import FoundationPoseConfiguration
 from h2s2r_perception.object_pose.registry import DEFAULT_OBJECT_POSE, make_object_pose_estimator
 from h2s2r_perception.overlay import Overlay, write_label, write_video
-from h2s2r_perception.recording import Prompt, Recording
+from h2s2r_perception.recording import Prompt, Recording, frame_path
+from h2s2r_perception.recording.mask_file import write_mask
 from h2s2r_perception.segmentation.sam2_model import Sam2Configuration
 from h2s2r_perception.segmentation.segmenter import DEFAULT_SEGMENTER, make_segmenter
 from h2s2r_perception.symmetry import without_yaw
@@ -167,9 +167,7 @@ def follow_chosen_object(
     estimator.set_table_plane(chosen.table_plane)
 
     def keep_mask(index: int, pixels: NDArray[np.bool_]) -> None:
-        # Encoded in memory: `cv2.imwrite` would hide a full disk behind a return value.
-        _, data = cv2.imencode(".png", pixels.astype(np.uint8) * 255)
-        (folder / "masks" / f"{index:05d}.png").write_bytes(data.tobytes())
+        write_mask(folder / frame_path("masks", index), pixels)
 
     follower = ObjectFollower(recording, estimator, configuration.symmetry, keep_mask, done)
     tracks = follower.both_ways(chosen.mask, chosen.frame)

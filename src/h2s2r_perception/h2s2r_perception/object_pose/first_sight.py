@@ -20,7 +20,8 @@ from h2s2r_perception.object_pose.visibility import visible_surface
 
 SMALLEST_MASK = 40
 """Points; fewer say nothing about a pose."""
-_BORDER_PX = 24
+SEARCH_BORDER_PX = 24
+"""How far round a mask, or round where it was lost, the object is looked for."""
 _GROWN_SHARE = 0.02
 """Of the mask; as much more in the object's colours is looked at again."""
 _BLUR_M = 0.0015
@@ -56,9 +57,9 @@ def find_in_mask(
             expected=f"at least {SMALLEST_MASK}",
             remedy="give a box or click on the object where depth is measured",
         )
-    crop = crop_of_pixels(np.stack([column, row], axis=1).astype(np.float64), _BORDER_PX, image)
+    crop = crop_of_pixels(np.stack([column, row], axis=1).astype(np.float64), SEARCH_BORDER_PX, image)
     assert crop is not None
-    view = view_of(image, crop, _BORDER_PX, plane, ColourModel(None), StaticBackground())
+    view = view_of(image, crop, SEARCH_BORDER_PX, plane, ColourModel(None), StaticBackground())
     mine = np.ascontiguousarray(crop.of(mask)) & view.candidates
     T, _ = find_pose(model, field, _evidence(model, image, view, mine), appearance)
     grown = _grown(model, image, view, mine, T)

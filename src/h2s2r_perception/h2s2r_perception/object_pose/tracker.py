@@ -20,7 +20,7 @@ from h2s2r_perception.object_pose.appearance import Appearance
 from h2s2r_perception.object_pose.background import StaticBackground
 from h2s2r_perception.object_pose.colour_model import ColourModel
 from h2s2r_perception.object_pose.features import AnchoredFeatures
-from h2s2r_perception.object_pose.first_sight import SMALLEST_MASK, find_in_mask, view_slopes
+from h2s2r_perception.object_pose.first_sight import SEARCH_BORDER_PX, SMALLEST_MASK, find_in_mask, view_slopes
 from h2s2r_perception.object_pose.free_space import TABLE_SKIN_M, FreeSpace, background_mask
 from h2s2r_perception.object_pose.protocol import FloatArray, PoseEstimate
 from h2s2r_perception.object_pose.refinement import NO_FEATURES, Terms, compiled, distance_to_surface, refine
@@ -46,7 +46,6 @@ _AS_BEFORE = 0.9
 """A pose this nearly as well confirmed as the last one needs no second try."""
 _FEATURE_SHARE_BESIDE_PRINT = 0.3
 """The print is where the mesh says, features are where the tracker believed."""
-_SEARCH_BORDER_PX = 24
 _TURNS, _TURNS_ASKED = 36, 1
 _ASKED_SHARE, _LESS_ERROR = 0.9, 0.8
 """A turn is believed when it is confirmed nearly as well as the pose, and its colours are this much nearer."""
@@ -164,7 +163,7 @@ class SignedDistanceTracker:
         crop = crop_of_pixels(search_pixels(self._model, image.camera_matrix, last), 0, image)
         if crop is None:
             return None
-        view = view_of(image, crop, _SEARCH_BORDER_PX, self._plane, self._colour, self._background)
+        view = view_of(image, crop, SEARCH_BORDER_PX, self._plane, self._colour, self._background)
         return relocalise(self._model, self._field, view, image.camera_matrix, last, self._appearance, self._noise_m)
 
     def _tracked(self, image: Image, T_start: FloatArray, wanted: float) -> PoseEstimate:

@@ -97,7 +97,7 @@ class Recording:
 
 
 def frame_path(kind: str, index: int) -> Path:
-    """Path of a frame inside the folder; `kind` is `rgb` or `depth`."""
+    """Path of a frame inside the folder; `kind` is `rgb`, `depth` or a folder of masks."""
     return Path(kind) / f"{index:05d}.png"
 
 

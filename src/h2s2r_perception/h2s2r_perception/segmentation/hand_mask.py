@@ -24,6 +24,7 @@ from h2s2r_perception.geometry import inverse, transform_points
 from h2s2r_perception.hand_pose.skeleton import PARENT
 from h2s2r_perception.image_points import Crop, FloatArray, project
 from h2s2r_perception.recording import Recording, frame_path
+from h2s2r_perception.recording.mask_file import write_mask
 from h2s2r_perception.segmentation.likeness import BIN, colour_histogram
 from h2s2r_perception.segmentation.stays import connected_parts, deepest, least_step
 from h2s2r_perception.segmentation.timelapse import read_timelapse
@@ -165,10 +166,7 @@ def write_hand_masks(
             raise InputError(
                 path, "mask", found="none", expected="the object's mask", remedy="perceive the recording again"
             )
-        mask = masker.mask(index, object_mask > 0)
-        # Encoded in memory: `cv2.imwrite` would hide a full disk behind a return value.
-        _, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-        (folder / frame_path(HAND_MASKS, index)).write_bytes(data.tobytes())
+        write_mask(folder / frame_path(HAND_MASKS, index), masker.mask(index, object_mask > 0))
         done((index + 1) / recording.frame_count)
 
 

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError, Schema, writing
-from h2s2r_perception.recording import Prompt, Recording, check_prompt
+from h2s2r_perception.recording import Prompt, Recording, check_prompt, frame_path
+from h2s2r_perception.recording.mask_file import write_mask
 from h2s2r_perception.recording.prompt import read_prompt_mask
 from h2s2r_perception.segmentation.sam2 import points_and_labels, with_points
 from h2s2r_perception.segmentation.sam2_model import Sam2Configuration, build, inference, torch_device
@@ -66,7 +67,7 @@ def write_masks(
         for count, (index, masks) in enumerate(propagate(recording, prompts, settings), start=1):
             for name, mask in masks.items():
                 seen[name] += bool(mask.any())
-                cv2.imwrite(str(writer.folder / name / f"{index:05d}.png"), mask.astype(np.uint8) * 255)
+                write_mask(writer.folder / frame_path(name, index), mask)
             if done is not None:
                 done(count / recording.frame_count)
         writer.quality.update({f"{name}_frames_seen": number for name, number in seen.items()})
