@@ -35,7 +35,14 @@ def children():
     return [process for process in psutil.Process().children() if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_graph_ends_with_its_ending_node_and_leaves_no_process(tmp_path):
+@pytest.fixture
+def left_behind():
+    """Tells which processes a test has left: those of tests before it are not its own."""
+    before = set(children())
+    return lambda: [process for process in children() if process not in before]
+
+
+def test_a_graph_ends_with_its_ending_node_and_leaves_no_process(tmp_path, left_behind):
     lines = []
     specs = [talker("camera"), talker("runner", life_s=1.0, ends_graph=True)]
     assert up.run_nodes(specs, tmp_path, report=lines.append) == 0
@@ -44,16 +51,16 @@ def test_a_graph_ends_with_its_ending_node_and_leaves_no_process(tmp_path):
     log = (tmp_path / "camera.log").read_text()
     assert "[INFO] [camera]: domain " in log and "threads 1" in log
     assert "interrupted" in log  # the endless node was asked to end, not killed
-    assert not children()
+    assert not left_behind()
 
 
-def test_a_dying_node_brings_the_graph_down_with_its_exit_code_and_last_words(tmp_path):
+def test_a_dying_node_brings_the_graph_down_with_its_exit_code_and_last_words(tmp_path, left_behind):
     lines = []
     specs = [talker("camera"), talker("policy", life_s=1.0, exit_code=2)]
     assert up.run_nodes(specs, tmp_path, report=lines.append) == 2
     assert any("policy exited with code 2" in line for line in lines)
     assert any("policy | " in line and "the work is done" in line for line in lines)
-    assert not children()
+    assert not left_behind()
 
 
 def test_a_node_killed_by_a_signal_is_a_failure(tmp_path):
@@ -68,12 +75,12 @@ def test_a_node_killed_by_a_signal_is_a_failure(tmp_path):
     assert any("talker was ended by SIGKILL" in line for line in lines)
 
 
-def test_a_node_that_never_advertises_is_named(tmp_path):
+def test_a_node_that_never_advertises_is_named(tmp_path, left_behind):
     lines = []
     specs = [talker(), talker("silent", publishes=("/never",))]
     assert up.run_nodes(specs, tmp_path, report=lines.append, ready_limit_s=2.0) == up.EXIT_TOO_SLOW
-    assert lines[-1] == "not ready after 2 s: silent"
-    assert not children()
+    assert lines[-1].startswith("not ready after 2 s: ") and "silent" in lines[-1]
+    assert not left_behind()
 
 
 def test_the_wall_limit_ends_a_graph(tmp_path):
@@ -104,7 +111,7 @@ def test_ctrl_c_ends_the_nodes_and_returns_130(tmp_path, number):
             break
     nodes = psutil.Process(runner.pid).children()
     runner.send_signal(number)
-    assert runner.wait(timeout=20) == up.EXIT_INTERRUPTED
+    assert runner.wait(timeout=40) == up.EXIT_INTERRUPTED
     assert nodes and not any(node.is_running() for node in nodes)
 
 

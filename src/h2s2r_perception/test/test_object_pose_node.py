@@ -112,7 +112,7 @@ def test_one_pose_for_each_pair_in_the_world_with_the_image_stamp(camera, scene,
         assert rotation_angle(T[:3, :3], at(0.6, y, 0.2)[:3, :3]) < np.radians(2)
     values = {v.key: v.value for v in camera.diagnostics[-1].status[0].values}
     assert values["lost"] == "False"
-    assert 0 < float(values["tracking_ms"]) < 1000
+    assert 0 < float(values["tracking_ms"]) < 10000
 
 
 def test_silent_without_depth_and_without_object(camera, scene, at, camera_matrix):

@@ -40,7 +40,7 @@ def test_all_three_get_ready_and_end_quietly_on_ctrl_c(run_folder):
         for process in processes:
             process.send_signal(signal.SIGINT)
         for process in processes:
-            output, _ = process.communicate(timeout=10)
+            output, _ = process.communicate(timeout=30)
             assert process.returncode == 0, output
             assert "Traceback" not in output, output
     finally:
@@ -52,7 +52,7 @@ def test_all_three_get_ready_and_end_quietly_on_ctrl_c(run_folder):
 
 def test_a_run_without_a_policy_is_one_line_and_exit_code_2(tmp_path):
     process = _start("controller", tmp_path, 90)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=40)
     assert process.returncode == 2
     lines = output.strip().splitlines()
     assert len(lines) == 1, output
