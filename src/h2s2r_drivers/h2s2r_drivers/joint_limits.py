@@ -10,7 +10,7 @@ Array = Any
 
 @dataclass(frozen=True)
 class JointLimits:
-    """What a joint command must stay within; every array is `(J,)`.
+    """What a joint command must stay within; every array is `(J,)`. A joint that slides has m in the place of rad.
 
     Attributes:
         position_lower: [rad].

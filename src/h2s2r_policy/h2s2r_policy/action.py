@@ -43,9 +43,9 @@ class ActionState:
     Attributes:
         T_world_palm_target: `(N, 4, 4)`.
         synergy: `(N, S)` synergy coordinates.
-        hand_residual: `(N, H)` the part of the start posture that synergies cannot express [rad].
+        hand_residual: `(N, H)` the part of the start posture that synergies cannot express [rad or m].
         arm_posture: `(N, A)` where the arm started [rad]; its spare freedom stays near it.
-        joint_target: `(N, J)` joint goal for the controller [rad].
+        joint_target: `(N, J)` joint goal for the controller [rad or m].
     """
 
     T_world_palm_target: Array

@@ -24,27 +24,31 @@ from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_policy.terms import Term, total_size
 
 FILE_NAME = "contract.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What the policy was trained with; joint tables are in the order of `joint_names`."""
+    """What the policy was trained with; joint tables are in the order of `joint_names`.
+
+    Joint quantities are in the joint's unit: rad, rad/s, rad/s^2, Nm/rad, or m, m/s, m/s^2, N/m.
+    """
 
     embodiment: str
     embodiment_hash: str
     joint_names: tuple[str, ...]
+    joint_units: tuple[str, ...]
+    """`rad`, or `m` for a joint that slides."""
     observation: tuple[Term, ...]
     action: tuple[Term, ...]
     physics_rate_hz: float
-    position_lower_rad: tuple[float, ...]
-    position_upper_rad: tuple[float, ...]
-    velocity_limit_rad_s: tuple[float, ...]
-    acceleration_limit_rad_s2: tuple[float, ...]
+    position_lower: tuple[float, ...]
+    position_upper: tuple[float, ...]
+    velocity_limit: tuple[float, ...]
+    acceleration_limit: tuple[float, ...]
     stiffness: tuple[float, ...]
-    """Nominal position gains of the simulated joints [Nm/rad]."""
+    """Nominal position gains of the simulated joints."""
     damping: tuple[float, ...]
-    """[Nm s/rad]."""
     recurrent_shape: tuple[int, int]
     """Layers and width of each recurrent state tensor."""
     object_symmetry: str
@@ -64,10 +68,10 @@ class Contract:
     def limits(self) -> JointLimits:
         """The joint limits, as controller and command guard use them."""
         return JointLimits(
-            np.array(self.position_lower_rad),
-            np.array(self.position_upper_rad),
-            np.array(self.velocity_limit_rad_s),
-            np.array(self.acceleration_limit_rad_s2),
+            np.array(self.position_lower),
+            np.array(self.position_upper),
+            np.array(self.velocity_limit),
+            np.array(self.acceleration_limit),
         )
 
     @property
@@ -91,7 +95,7 @@ def read(folder: Path) -> Contract:
     """Read `contract.json`.
 
     Raises:
-        InputError: It is missing, not JSON, of a newer schema, or not a contract.
+        InputError: It is missing, not JSON, of another schema, or not a contract.
     """
     path = folder / FILE_NAME
     remedy = "give the folder of a policy bundle, or train one"
@@ -100,12 +104,12 @@ def read(folder: Path) -> Contract:
     except (OSError, ValueError) as error:
         raise InputError(path, "file", found=str(error), expected="a policy contract", remedy=remedy) from error
     version = values.get("schema_version") if isinstance(values, dict) else None
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
         raise InputError(
             path,
             "schema_version",
             found=str(version),
-            expected=f"at most {SCHEMA_VERSION}",
+            expected=str(SCHEMA_VERSION),
             remedy="update h2s2r, or train again with this version",
         )
     return from_mapping(Contract, values, source=path)

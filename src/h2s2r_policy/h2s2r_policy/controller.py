@@ -39,8 +39,8 @@ class ControllerState:
     """The command as the controller remembers it.
 
     Attributes:
-        position: `(N, J)` last commanded joint position [rad].
-        velocity: `(N, J)` its velocity [rad/s].
+        position: `(N, J)` last commanded joint position [rad, or m where a joint slides].
+        velocity: `(N, J)` its velocity [rad/s or m/s].
     """
 
     position: Array

@@ -19,11 +19,11 @@ class HandSynergy:
 
     Attributes:
         first_joint: Where the hand's joints begin in the robot's joint order; they are the last.
-        mean: `(H,)` posture at coordinate zero [rad].
-        basis: `(S, H)` joint motion per unit of each coordinate [rad].
+        mean: `(H,)` posture at coordinate zero [rad or m].
+        basis: `(S, H)` joint motion per unit of each coordinate [rad or m].
         centre: `(S,)` coordinate at action 0.
         half_range: `(S,)` change of the coordinate from action 0 to action 1.
-        lower: `(H,)` joint limits [rad].
+        lower: `(H,)` joint limits [rad or m].
         upper: `(H,)`.
     """
 
@@ -45,7 +45,7 @@ class HandSynergy:
         return array_namespace(self.basis).linalg.pinv(self.basis)
 
     def decompose(self, joint_position: Array) -> tuple[Array, Array]:
-        """Coordinates `(N, S)`, inside their range, and the rest of the posture `(N, H)` [rad].
+        """Coordinates `(N, S)`, inside their range, and the rest of the posture `(N, H)` [rad or m].
 
         `compose` of both gives the hand's posture back.
         """

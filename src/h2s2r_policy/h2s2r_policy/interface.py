@@ -66,7 +66,7 @@ def make_runner(
     kinematics = BatchedKinematics(embodiment)
     actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment, like), kinematics)
     terms = observation_terms(
-        joints=embodiment.dof, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
+        joint_units=embodiment.joint_units, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
     )
     return PolicyRunner(kinematics, actions, ObservationLayout(terms), anchors)
 
@@ -103,13 +103,14 @@ def make_contract(
         embodiment=embodiment.name,
         embodiment_hash=embodiment.sha256,
         joint_names=tuple(embodiment.joint_names),
+        joint_units=tuple(embodiment.joint_units),
         observation=runner.layout.terms,
         action=runner.actions.terms,
         physics_rate_hz=physics_rate_hz,
-        position_lower_rad=_floats(limits.lower),
-        position_upper_rad=_floats(limits.upper),
-        velocity_limit_rad_s=_floats(limits.velocity),
-        acceleration_limit_rad_s2=_floats(limits.acceleration),
+        position_lower=_floats(limits.lower),
+        position_upper=_floats(limits.upper),
+        velocity_limit=_floats(limits.velocity),
+        acceleration_limit=_floats(limits.acceleration),
         stiffness=_floats(embodiment.stiffness),
         damping=_floats(embodiment.damping),
         recurrent_shape=recurrent_shape,

@@ -6,6 +6,7 @@ vectors: no quaternion double cover, no angle wrap-around. Nothing here is known
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,9 @@ class ObservationInput:
     """The quantities the observation is made of, for N rows, J joints, F fingertips, K anchors.
 
     Attributes:
-        joint_position: `(N, J)` measured [rad].
-        joint_velocity: `(N, J)` measured [rad/s].
-        joint_target: `(N, J)` joint goal the policy set last [rad].
+        joint_position: `(N, J)` measured [rad or m].
+        joint_velocity: `(N, J)` measured [rad/s or m/s].
+        joint_target: `(N, J)` joint goal the policy set last [rad or m].
         T_world_palm: `(N, 4, 4)` palm at the measured joints.
         fingertip_position: `(N, F, 3)` world [m], at the measured joints.
         object_anchor: `(N, K, 3)` world [m], from the observed object pose.
@@ -42,13 +43,15 @@ class ObservationInput:
     goal_anchor: Array
 
 
-def observation_terms(*, joints: int, fingertips: int, anchors: int) -> tuple[Term, ...]:
-    """The terms in their order, for an embodiment and an object."""
-    points = 3 * anchors
+def observation_terms(*, joint_units: Sequence[str], fingertips: int, anchors: int) -> tuple[Term, ...]:
+    """The terms in their order, for an embodiment (the unit of each joint, `rad` or `m`) and an object."""
+    points, joints = 3 * anchors, len(joint_units)
+    kinds = dict.fromkeys(joint_units)
+    unit, per_second = " or ".join(kinds), " or ".join(f"{kind}/s" for kind in kinds)
     return (
-        Term("joint_position", joints, "rad", "joint", 1.0),
-        Term("joint_velocity", joints, "rad/s", "joint", 0.2),
-        Term("joint_target_error", joints, "rad", "joint", 5.0),
+        Term("joint_position", joints, unit, "joint", 1.0),
+        Term("joint_velocity", joints, per_second, "joint", 0.2),
+        Term("joint_target_error", joints, unit, "joint", 5.0),
         Term("palm_position", 3, "m", "world", 1.0),
         Term("palm_rotation", 6, "1", "world", 1.0),
         Term("fingertip_position", 3 * fingertips, "m", "world axes, from the palm", 5.0),

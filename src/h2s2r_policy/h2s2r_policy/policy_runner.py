@@ -25,7 +25,7 @@ class Measurement:
     """What is measured at one policy step, for N rows.
 
     Attributes:
-        joint_position: `(N, J)` [rad], joints in the embodiment's order.
+        joint_position: `(N, J)` [rad, or m where a joint slides], joints in the embodiment's order.
         joint_velocity: `(N, J)` [rad/s].
         T_world_object: `(N, 4, 4)` as the tracker (or its noise model) sees it.
         T_world_goal: `(N, 4, 4)`.

@@ -51,7 +51,7 @@ def test_a_policy_of_this_embodiment_opens(bundle_folder, contract):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda v: v.update(schema_version=99), "schema_version: expected at most 1, found 99"),
+        (lambda v: v.update(schema_version=99), "schema_version: expected 2, found 99"),
         (lambda v: v.update(colour="red"), "key `colour`: expected a field of Contract, found an unknown key"),
         (lambda v: v.pop("joint_names"), "key `joint_names`: expected a value, found nothing"),
     ],

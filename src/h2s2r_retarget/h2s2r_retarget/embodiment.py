@@ -16,10 +16,16 @@ from h2s2r_retarget.urdf_model import UrdfJoint, UrdfModel, read_urdf
 HUMAN_TIPS: Mapping[str, int] = {"thumb": 4, "index": 8, "middle": 12, "ring": 16, "little": 20}
 """Fingertips among the 21 hand joints (wrist, then four of each finger from the thumb on)."""
 
+SLIDE_PER_RAD_M = 0.05
+"""What counts as much as a radian where a joint slides: a finger's joint moves its tip by about 5 cm per radian."""
+
 
 @dataclass(frozen=True)
 class JointLimits:
-    """Limits of every joint, arrays `(J,)` in the order of `Embodiment.joint_names`."""
+    """Limits of every joint, arrays `(J,)` in the order of `Embodiment.joint_names`.
+
+    Units are those of joints that turn; of one that slides they are m, m/s, m/s^2 and N.
+    """
 
     lower: np.ndarray
     """[rad]."""
@@ -40,6 +46,8 @@ class Embodiment:
     name: str
     joint_names: tuple[str, ...]
     """Arm first, then hand: the order of every `(J,)` array in the workspace."""
+    joint_units: tuple[str, ...]
+    """`rad` for a joint that turns, `m` for one that slides."""
     arm_joint_names: tuple[str, ...]
     hand_joint_names: tuple[str, ...]
     limits: JointLimits
@@ -53,19 +61,19 @@ class Embodiment:
     """The human finger that each robot fingertip follows, a key of `HUMAN_TIPS`."""
     synergy_names: tuple[str, ...]
     synergy_mean: np.ndarray
-    """`(H,)` rad: hand posture at zero coordinates."""
+    """`(H,)` rad or m: hand posture at zero coordinates."""
     synergy_basis: np.ndarray
-    """`(S, H)` rad per unit: posture = mean + coordinates @ basis."""
+    """`(S, H)` rad or m per unit: posture = mean + coordinates @ basis."""
     synergy_centre: np.ndarray
     """`(S,)`: coordinates at action zero, a half-closed hand."""
     synergy_half_range: np.ndarray
     """`(S,)`: coordinates = centre + half_range * action, action in [-1, 1]."""
     stiffness: np.ndarray
-    """`(J,)` Nm/rad, nominal servo gains."""
+    """`(J,)` Nm/rad or N/m, nominal servo gains."""
     damping: np.ndarray
-    """`(J,)` Nm s/rad."""
+    """`(J,)` Nm s/rad or N s/m."""
     home: np.ndarray
-    """`(J,)` rad."""
+    """`(J,)` rad or m."""
     urdf: Path
     mjcf: Path
     sha256: str
@@ -85,6 +93,16 @@ class Embodiment:
     def dof(self) -> int:
         """Number of joints J."""
         return len(self.joint_names)
+
+    @property
+    def like_a_radian(self) -> np.ndarray:
+        """`(J,)` rad or m: a motion that counts as much as a radian, by which noise and errors are measured."""
+        return like_a_radian(self.joint_units)
+
+
+def like_a_radian(joint_units: Sequence[str]) -> np.ndarray:
+    """`(J,)`: 1 rad for a joint that turns, `SLIDE_PER_RAD_M` for one that slides."""
+    return _frozen([SLIDE_PER_RAD_M if unit == "m" else 1.0 for unit in joint_units])
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,7 @@ def load_embodiment(name_or_path: str | Path) -> Embodiment:
     return Embodiment(
         name=file.name,
         joint_names=joint_names,
+        joint_units=tuple("m" if joint.slides else "rad" for joint in ordered),
         arm_joint_names=file.arm_joint_names,
         hand_joint_names=file.hand_joint_names,
         limits=_limits(path, ordered, file.acceleration),
@@ -183,11 +202,11 @@ def _locate(name_or_path: str | Path) -> Path:
 
 
 def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]) -> None:
-    turning = {joint.name for joint in model.joint_of_child.values() if joint.kind != "fixed"}
+    moving = {joint.name for joint in model.joint_of_child.values() if joint.kind != "fixed"}
     for name in joint_names:
-        if name not in turning:
+        if name not in moving:
             _refuse(path, f"joint `{name}`", "no such moving joint in the URDF", f"a joint of {model.path.name}")
-    for name in sorted(turning - set(joint_names)):
+    for name in sorted(moving - set(joint_names)):
         _refuse(path, "joint names", f"nothing about joint `{name}`", f"every moving joint of {model.path.name}")
     if len(set(joint_names)) != len(joint_names):
         _refuse(path, "joint names", "a name twice", "each joint once")

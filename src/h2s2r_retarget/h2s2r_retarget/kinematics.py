@@ -31,7 +31,8 @@ class HandKinematics:
     fingertip_position: Array
     """`(N, F, 3)` m, in the world."""
     palm_jacobian: Array
-    """`(N, 6, A)`: twist [linear m/s; angular rad/s] of the palm's origin, world frame, per rad/s of each arm joint."""
+    """`(N, 6, A)`: twist [linear m/s; angular rad/s] of the palm's origin, world frame, per rad/s of each arm joint,
+    or per m/s where it slides."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,13 @@ class _Level:
     """Index of each parent within the level before."""
     local: tuple[np.ndarray, np.ndarray, np.ndarray]
     """`(3, 4, K, 1)` each: the pose [R | p] in the parent joint's frame is M0 + sin(q) M1 + cos(q) M2 (Rodrigues'
-    formula with the constant transform folded in)."""
+    formula with the constant transform folded in). Of a joint that slides, M1 and M2 are zero."""
+    slide: np.ndarray | None
+    """`(3, K, 1)`: p moves by this for each metre; zero for joints that turn. None if all do."""
     axis: np.ndarray
     """`(3, K, 1)`, unit, in the joint's own frame."""
+    slides: tuple[bool, ...]
+    """`(K,)`."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class BatchedKinematics:
         """Compute palm, fingertips and palm Jacobian.
 
         Args:
-            joint_position: `(N, J)` rad, in the order of `embodiment.joint_names`.
+            joint_position: `(N, J)` rad or m, in the order of `embodiment.joint_names`.
 
         Raises:
             ValueError: The shape is another.
@@ -119,7 +124,7 @@ class BatchedKinematics:
         """Compute the palm and its Jacobian, which only the arm moves.
 
         Args:
-            arm_position: `(N, A)` rad, or `(N, J)`, whose first A columns are read.
+            arm_position: `(N, A)` rad or m, or `(N, J)`, whose first A columns are read.
         """
         tree = self._for(arm_position)
         return self._palm(tree, _walk(tree, arm_position, self.embodiment.arm_dof), arm_position)
@@ -136,8 +141,11 @@ class BatchedKinematics:
         arm = range(self.embodiment.arm_dof)
         axes = xp.stack([_apply(chain[j], tree.levels[j].axis)[:, 0] for j in arm], axis=1)
         lever = p[:, None] - xp.stack([chain[j][:, 3, 0] for j in arm], axis=1)
-        linear = _cross(xp, axes, lever)
-        jacobian = xp.permute_dims(xp.concat([linear, axes], axis=0), (2, 0, 1))
+        linear, angular = _cross(xp, axes, lever), axes
+        if any(tree.levels[j].slides[0] for j in arm):
+            sliding = xp.asarray([[tree.levels[j].slides[0]] for j in arm], device=device(like))
+            linear, angular = xp.where(sliding, axes, linear), xp.where(sliding, 0.0 * axes, axes)
+        jacobian = xp.permute_dims(xp.concat([linear, angular], axis=0), (2, 0, 1))
         return PalmKinematics(T, _contiguous(jacobian))
 
     def _for(self, like: Array) -> _Tree:
@@ -160,6 +168,8 @@ def _walk(tree: _Tree, joint_position: Array, depth: int) -> list[Array]:
         columns: Any = slice(first, last) if len(level.columns) == last - first else list(level.columns)
         M0, M1, M2 = level.local
         pose = M0 + sin[columns] * M1 + cos[columns] * M2
+        if level.slide is not None:
+            pose[:, 3] += q[columns] * level.slide
         if chain:
             before = chain[-1]
             if before.shape[2] > 1 and level.parents != tuple(range(before.shape[2])):
@@ -203,7 +213,9 @@ def _convert(tree: _Tree, xp: Any, like: Array) -> _Tree:
             level.columns,
             level.parents,
             (to(level.local[0]), to(level.local[1]), to(level.local[2])),
+            None if level.slide is None else to(level.slide),
             to(level.axis),
+            level.slides,
         )
         for level in tree.levels
     )
@@ -259,17 +271,22 @@ def _moving(chain: list[UrdfJoint]) -> tuple[list[_Link], np.ndarray]:
 
 def _level(links: list[_Link], before: list[_Link], embodiment: Embodiment) -> _Level:
     names = [link.joint.name for link in before]
-    K = np.stack([skew(link.joint.axis) for link in links])
+    slides = tuple(link.joint.slides for link in links)
+    turning = np.array([[[0.0 if sliding else 1.0]] for sliding in slides])
+    K = turning * np.stack([skew(link.joint.axis) for link in links])
     C = np.stack([link.T[:3, :3] for link in links])
     offset = np.stack([link.T[:3, 3:] for link in links])
     nothing = np.zeros_like(offset)
     constant = np.concatenate([C + C @ K @ K, offset], axis=2)
+    slide = np.stack([link.joint.slides * link.T[:3, :3] @ link.joint.axis for link in links], axis=1)
     sine, cosine = np.concatenate([C @ K, nothing], axis=2), np.concatenate([-C @ K @ K, nothing], axis=2)
     return _Level(
         columns=tuple(embodiment.joint_names.index(link.joint.name) for link in links),
         parents=tuple(names.index(link.parent) for link in links if link.parent is not None),
         local=(_batch_last(constant), _batch_last(sine), _batch_last(cosine)),
+        slide=slide[..., None] if any(slides) else None,
         axis=np.stack([link.joint.axis for link in links], axis=1)[..., None],
+        slides=slides,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from h2s2r_perception.artefact import InputError
 from h2s2r_retarget.description.model import rotation_from_rpy
 
-_TURNING = {"revolute", "continuous"}
+_MOVING = {"revolute", "continuous", "prismatic"}
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,19 @@ class UrdfJoint:
     parent: str
     child: str
     T_parent_child: np.ndarray
-    """Pose of the child frame in the parent's at zero angle, `(4, 4)`, m."""
+    """Pose of the child frame in the parent's at joint position zero, `(4, 4)`, m."""
     axis: np.ndarray
-    """Unit vector `(3,)` in the child frame."""
+    """Unit vector `(3,)` in the child frame: turned about, or slid along."""
     lower: float
-    """[rad], as are `upper`; [rad/s] `velocity`; [Nm] `torque`."""
+    """[rad], as is `upper`; [rad/s] `velocity`; [Nm] `torque`. Of a prismatic joint m, m/s and N."""
     upper: float
     velocity: float
     torque: float
+
+    @property
+    def slides(self) -> bool:
+        """Whether its position is a length [m] and not an angle [rad]."""
+        return self.kind == "prismatic"
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def read_urdf(path: Path) -> UrdfModel:
     """Parse a URDF file.
 
     Raises:
-        InputError: It is missing, is not XML, or has a joint type other than fixed, revolute or continuous.
+        InputError: It is missing, is not XML, or has a joint type other than fixed, revolute, continuous or
+            prismatic.
     """
     try:
         root = ET.fromstring(path.read_text(encoding="utf-8"))
@@ -83,12 +89,12 @@ def read_urdf(path: Path) -> UrdfModel:
 
 def _joint(path: Path, element: ET.Element) -> UrdfJoint:
     name, kind = str(element.get("name")), str(element.get("type"))
-    if kind not in _TURNING | {"fixed"}:
+    if kind not in _MOVING | {"fixed"}:
         raise InputError(
             path,
             f"joint `{name}`",
             found=f"type {kind}",
-            expected="revolute, continuous or fixed",
+            expected="revolute, continuous, prismatic or fixed",
             remedy="replace it by joints of these types",
         )
     axis = _vector(element.find("axis"), "xyz", (1.0, 0.0, 0.0))

@@ -108,6 +108,7 @@ class Environment:
         self.goal_clock = GoalClockConfiguration()
         self.controller = ControllerConfiguration(rate_hz=CONTROL_RATE_HZ)
         self._limits = joint_limits(embodiment).scaled(self.controller.limit_fraction)
+        self._noise_unit = embodiment.like_a_radian
         self._substeps = round(self.physics.rate_hz / CONTROL_RATE_HZ)
         self._reward = reward or RewardSettings()
         seeds = np.random.SeedSequence(seed).spawn(3)
@@ -122,6 +123,7 @@ class Environment:
             reference.joint_position,
             self._limits.position_lower,
             self._limits.position_upper,
+            embodiment.like_a_radian,
             PalmSolver(embodiment),
             check.free,
             start_rng,
@@ -237,7 +239,12 @@ class Environment:
         joint_position, joint_velocity = self.engine.joint_state()
         goal = self.episodes.T_world_goal
         policy = self.runner.observe(
-            Measurement(joint_position + draws["joint_noise"], joint_velocity, self.observed_object.pose, goal)
+            Measurement(
+                joint_position + self._noise_unit * draws["joint_noise"],
+                joint_velocity,
+                self.observed_object.pose,
+                goal,
+            )
         )
         self._observation = (policy, self._privileged(goal))
 

@@ -86,6 +86,7 @@ class StartSampler:
         joint_position: `(J,)` joints at the pre-manipulation pose.
         joint_lower: `(J,)` limits.
         joint_upper: `(J,)`.
+        like_a_radian: `(J,)` what `spec.joint_rad` is multiplied by for each joint.
         solve_palm: Batched inverse kinematics.
         is_free: Contact check.
         rng: Source of all draws.
@@ -99,6 +100,7 @@ class StartSampler:
         joint_position: Array,
         joint_lower: Array,
         joint_upper: Array,
+        like_a_radian: Array,
         solve_palm: SolvePalm,
         is_free: IsFree,
         rng: np.random.Generator,
@@ -106,6 +108,7 @@ class StartSampler:
         self._spec, self._rng = spec, rng
         self._T_world_object, self._T_object_palm = T_world_object, T_object_palm
         self._joint_position, self._lower, self._upper = joint_position, joint_lower, joint_upper
+        self._joint_noise = spec.joint_rad * like_a_radian
         self._solve_palm, self._is_free = solve_palm, is_free
         self._joints = np.empty((0, len(joint_position)))
         self._poses = np.empty((0, 4, 4))
@@ -149,7 +152,7 @@ class StartSampler:
         poses = draw_object_poses(self._rng, self._T_world_object, self._spec, _BATCH)
         start = np.tile(self._joint_position, (_BATCH, 1))
         joints, met = self._solve_palm(poses @ self._T_object_palm, start)
-        noise = self._rng.uniform(-self._spec.joint_rad, self._spec.joint_rad, joints.shape)
+        noise = self._rng.uniform(-self._joint_noise, self._joint_noise, joints.shape)
         noisy, good = joints.copy(), np.zeros(_BATCH, dtype=bool)
         for share in _NOISE_SHARES:
             open_ = np.flatnonzero(met & ~good)

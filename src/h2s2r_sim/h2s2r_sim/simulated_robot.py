@@ -66,6 +66,7 @@ class SimulatedRobot:
             reference.joint_position,
             self._lower,
             self._upper,
+            embodiment.like_a_radian,
             PalmSolver(embodiment),
             check.free,
             starts,
@@ -93,7 +94,7 @@ class SimulatedRobot:
         self._engine.set_joint_target(joint_position)
 
     def joint_state(self) -> tuple[Array, Array]:
-        """Position [rad] and velocity [rad/s], each `(J,)`, joints as in `joint_names`."""
+        """Position [rad or m] and velocity [rad/s or m/s], each `(J,)`, joints as in `joint_names`."""
         position, velocity = self._engine.joint_state()
         return position[0], velocity[0]
 

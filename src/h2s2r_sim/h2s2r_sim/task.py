@@ -74,7 +74,8 @@ class ResetSpec:
     """Half range of x and y."""
     yaw_rad: float = 0.15
     joint_rad: float = 0.035
-    """Half range of each joint around the pre-manipulation configuration (2 deg, as published)."""
+    """Half range of each joint around the pre-manipulation configuration (2 deg, as published); a joint that
+    slides moves by `Embodiment.like_a_radian` as much."""
 
 
 @dataclass(frozen=True)

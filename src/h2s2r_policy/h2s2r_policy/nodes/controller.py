@@ -20,6 +20,7 @@ from h2s2r_policy.joint_follower import JointFollower
 from h2s2r_policy.joint_map import JointMap
 from h2s2r_policy.nodes.messages import stamp_ns, to_stamp, to_trajectory
 from h2s2r_policy.nodes.run_node import run_node
+from h2s2r_retarget.embodiment import like_a_radian
 
 _SOFT_NM_PER_RAD = 20.0
 """A finger's 3 Nm/rad reach its torque limit after 0.23 rad. However far an object presses such a joint back, it
@@ -93,10 +94,11 @@ class ControllerNode(Node):
 
 def guard_configuration(contract: Contract) -> GuardConfiguration:
     """The guard for this contract: stiff joints must follow closely, soft fingers may be pressed back by the object."""
-    soft = np.array(contract.stiffness) < _SOFT_NM_PER_RAD
-    allowed_rad = np.where(soft, np.inf, GuardConfiguration.tracking_error_rad)
+    unit = like_a_radian(contract.joint_units)
+    soft = np.array(contract.stiffness) * unit**2 < _SOFT_NM_PER_RAD
+    allowed = np.where(soft, np.inf, GuardConfiguration.tracking_error_rad * unit)
     return GuardConfiguration(
-        period_s=1.0 / contract.controller.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed_rad)
+        period_s=1.0 / contract.controller.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed)
     )
 
 

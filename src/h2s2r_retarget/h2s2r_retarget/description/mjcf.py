@@ -34,9 +34,9 @@ def to_mjcf(robot: Description, *, stiffness: Sequence[float], damping: Sequence
 
     Args:
         robot: The description.
-        stiffness: Servo gain of each moving joint [Nm/rad], in the order of `robot.joints`.
-        damping: Servo damping of each [Nm s/rad].
-        home: Keyframe `home` [rad].
+        stiffness: Servo gain of each moving joint [Nm/rad] or [N/m], in the order of `robot.joints`.
+        damping: Servo damping of each [Nm s/rad] or [N s/m].
+        home: Keyframe `home` [rad] or [m].
     """
     root = ET.Element("mujoco", model=robot.name)
     ET.SubElement(root, "compiler", angle="radian", autolimits="true")
@@ -51,7 +51,7 @@ def to_mjcf(robot: Description, *, stiffness: Sequence[float], damping: Sequence
     carriers: dict[str, _Carrier] = {}
     for link in robot.links:
         carriers[link.name] = _add_link(world, carriers, link, joint_of_child.get(link.name))
-    moving = [joint for joint in robot.joints if joint.kind == "revolute"]
+    moving = [joint for joint in robot.joints if joint.moves]
     actuator = ET.SubElement(root, "actuator")
     for joint, kp, kd in zip(moving, stiffness, damping, strict=True):
         _add_servo(actuator, joint, kp, kd)
@@ -90,10 +90,11 @@ def _add_link(world: ET.Element, carriers: dict[str, _Carrier], link: Link, join
         pos=_numbers(inertial.centre),
         fullinertia=_numbers(inertial.inertia),
     )
-    if joint is not None and joint.kind == "revolute":
+    if joint is not None and joint.moves:
         ET.SubElement(
             body,
             "joint",
+            {"type": "slide"} if joint.kind == "prismatic" else {},
             name=joint.name,
             axis=_numbers(joint.axis),
             range=_numbers((joint.lower, joint.upper)),

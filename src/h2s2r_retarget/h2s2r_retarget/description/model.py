@@ -68,7 +68,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Joint:
-    """The child link's frame in the parent's, turning about `axis` of the child frame."""
+    """The child link's frame in the parent's, turning about `axis` of the child frame or sliding along it."""
 
     name: str
     parent: str
@@ -77,18 +77,23 @@ class Joint:
     """[m]."""
     rpy: Vector3 = (0.0, 0.0, 0.0)
     """Fixed-axis roll, pitch, yaw [rad], as in a URDF."""
-    kind: Literal["revolute", "fixed"] = "fixed"
+    kind: Literal["revolute", "prismatic", "fixed"] = "fixed"
     axis: Vector3 = (0.0, 0.0, 1.0)
     lower: float = 0.0
-    """[rad]."""
+    """[rad]; of a prismatic joint [m]."""
     upper: float = 0.0
-    """[rad]."""
+    """[rad]; [m]."""
     velocity: float = 0.0
-    """[rad/s]."""
+    """[rad/s]; [m/s]."""
     torque: float = 0.0
-    """[Nm]."""
+    """[Nm]; a force [N]."""
     armature: float = 0.0
-    """Rotor inertia seen at the joint [kg m^2]; only the simulator needs it."""
+    """Rotor inertia seen at the joint [kg m^2]; a mass [kg]. Only the simulator needs it."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is a degree of freedom."""
+        return self.kind != "fixed"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _add_joint(root: ET.Element, joint: Joint) -> None:
     ET.SubElement(element, "parent", link=joint.parent)
     ET.SubElement(element, "child", link=joint.child)
     ET.SubElement(element, "origin", xyz=_numbers(joint.position), rpy=_numbers(joint.rpy))
-    if joint.kind == "revolute":
+    if joint.moves:
         ET.SubElement(element, "axis", xyz=_numbers(joint.axis))
         limits = {"lower": joint.lower, "upper": joint.upper, "velocity": joint.velocity, "effort": joint.torque}
         ET.SubElement(element, "limit", {name: _number(value) for name, value in limits.items()})

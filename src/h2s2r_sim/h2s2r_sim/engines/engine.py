@@ -27,7 +27,7 @@ class Engine(Protocol):
     """A batch of `n` simulations of one robot with J servo joints and one free object.
 
     Arrays go in and come out by value: the caller may keep or change what it gets. Joint arrays are in the
-    order of `joint_names`, poses are in the world frame (robot base, z up), units are SI.
+    order of `joint_names`, in rad or, for a joint that slides, m; poses are in the world frame (robot base, z up).
     """
 
     num_environments: int
@@ -35,7 +35,7 @@ class Engine(Protocol):
     timestep_s: float
 
     def joint_state(self) -> tuple[Array, Array]:
-        """Joint position [rad] and velocity [rad/s], each `(n, J)`, after the last step."""
+        """Joint position [rad or m] and velocity [rad/s or m/s], each `(n, J)`, after the last step."""
         ...
 
     def object_pose(self) -> Array:
