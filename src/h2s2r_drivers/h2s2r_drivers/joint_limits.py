@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +18,20 @@ class JointLimits:
         position_upper: [rad].
         velocity: Largest speed in either direction [rad/s].
         acceleration: Largest acceleration in either direction [rad/s^2].
+        jerk: Largest change of acceleration in either direction [rad/s^3]; infinite where none is known.
     """
 
     position_lower: Array
     position_upper: Array
     velocity: Array
     acceleration: Array
+    jerk: Array = math.inf
 
     def scaled(self, fraction: float) -> JointLimits:
-        """The same position limits with velocity and acceleration times `fraction`."""
-        return replace(self, velocity=fraction * self.velocity, acceleration=fraction * self.acceleration)
+        """The same position limits with velocity, acceleration and jerk times `fraction`."""
+        return replace(
+            self,
+            velocity=fraction * self.velocity,
+            acceleration=fraction * self.acceleration,
+            jerk=fraction * self.jerk,
+        )

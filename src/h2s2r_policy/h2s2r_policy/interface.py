@@ -31,7 +31,7 @@ _NUMPY = np.zeros(0)
 def joint_limits(embodiment: Embodiment) -> JointLimits:
     """The embodiment's limits in the form controller and command guard share."""
     limits = embodiment.limits
-    return JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration)
+    return JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk)
 
 
 def hand_synergy(embodiment: Embodiment, like: Array = _NUMPY) -> HandSynergy:

@@ -35,6 +35,8 @@ class JointLimits:
     """[rad/s]."""
     acceleration: np.ndarray
     """[rad/s^2]."""
+    jerk: np.ndarray
+    """[rad/s^3]."""
     torque: np.ndarray
     """[Nm]."""
 
@@ -137,6 +139,7 @@ class _File:
     hand_joint_names: tuple[str, ...]
     fingertips: tuple[_Fingertip, ...]
     acceleration: tuple[float, ...]
+    jerk: tuple[float, ...]
     stiffness: tuple[float, ...]
     damping: tuple[float, ...]
     home: tuple[float, ...]
@@ -163,7 +166,7 @@ def load_embodiment(name_or_path: str | Path) -> Embodiment:
         joint_units=tuple("m" if joint.slides else "rad" for joint in ordered),
         arm_joint_names=file.arm_joint_names,
         hand_joint_names=file.hand_joint_names,
-        limits=_limits(path, ordered, file.acceleration),
+        limits=_limits(path, ordered, file.acceleration, file.jerk),
         base_frame=file.base_frame,
         palm_frame=file.palm_frame,
         fingertip_frames=tuple(tip.frame for tip in file.fingertips),
@@ -219,7 +222,7 @@ def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]
         if tip.human not in HUMAN_TIPS:
             _refuse(path, f"fingertip `{tip.frame}`", repr(tip.human), f"one of {', '.join(HUMAN_TIPS)}")
     dof, hand_dof = len(joint_names), len(file.hand_joint_names)
-    lengths = [(key, len(getattr(file, key)), dof) for key in ("acceleration", "stiffness", "damping", "home")]
+    lengths = [(key, len(getattr(file, key)), dof) for key in _JOINT_TABLES]
     lengths.append(("synergies.mean", len(file.synergies.mean), hand_dof))
     lengths += [(f"synergies.basis `{row.name}`", len(row.row), hand_dof) for row in file.synergies.basis]
     for key, found, expected in lengths:
@@ -227,15 +230,21 @@ def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]
             _refuse(path, key, f"{found} numbers", f"{expected}, one for each joint")
 
 
-def _limits(path: Path, joints: Sequence[UrdfJoint], acceleration: Sequence[float]) -> JointLimits:
+_JOINT_TABLES = ("acceleration", "jerk", "stiffness", "damping", "home")
+
+
+def _limits(
+    path: Path, joints: Sequence[UrdfJoint], acceleration: Sequence[float], jerk: Sequence[float]
+) -> JointLimits:
     limits = JointLimits(
         lower=_frozen([joint.lower for joint in joints]),
         upper=_frozen([joint.upper for joint in joints]),
         velocity=_frozen([joint.velocity for joint in joints]),
         acceleration=_frozen(acceleration),
+        jerk=_frozen(jerk),
         torque=_frozen([joint.torque for joint in joints]),
     )
-    positive = (limits.velocity > 0) & (limits.acceleration > 0) & (limits.torque > 0)
+    positive = (limits.velocity > 0) & (limits.acceleration > 0) & (limits.jerk > 0) & (limits.torque > 0)
     for joint, valid in zip(joints, positive & (limits.lower < limits.upper), strict=True):
         if not valid:
             _refuse(path, f"joint `{joint.name}`", "limits missing or empty", "lower < upper and positive limits")
