@@ -1,4 +1,4 @@
-"""Signed distances between the robot's primitives and the scene, by pinocchio and coal."""
+"""Signed distances between the robot's primitives, and to the scene, by pinocchio and coal."""
 
 from __future__ import annotations
 
@@ -9,64 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_retarget.collision_world import (
+    BoxObstacle,
+    CollisionWorld,
+    ObjectShape,
+    Obstacle,
+    object_obstacle,
+    static_obstacle,
+)
 from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.self_pairs import self_pairs
 
+__all__ = ["BoxObstacle", "CollisionChecker", "CollisionWorld", "Contact", "ObjectShape"]
 
-@dataclass(frozen=True, eq=False)
-class BoxObstacle:
-    """A fixed box."""
-
-    name: str
-    size_m: tuple[float, float, float]
-    """Full edge lengths."""
-    T_world_box: NDArray[np.float64]
-    """`(4, 4)`, of its centre; z up."""
-    stands: bool = True
-    """Nothing fits below (a table, a box on it): it is solid far down, so that the way out is never below.
-    False for a shelf's board."""
-
-
-@dataclass(frozen=True, eq=False)
-class ObjectShape:
-    """The manipulated object for collisions: the bounding box or the convex hull of its mesh."""
-
-    vertices: NDArray[np.float64]
-    """`(V, 3)` m, in the object frame."""
-    kind: str = "box"
-    """`box` or `hull`."""
-
-
-@dataclass(frozen=True, eq=False)
-class CollisionWorld:
-    """What the robot must not enter; the world is the robot's base."""
-
-    statics: tuple[BoxObstacle, ...] = ()
-    object: ObjectShape | None = None
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Contact:
-    """One robot shape near one obstacle."""
+    """One robot shape near one obstacle, or near another of the robot's shapes."""
 
     robot: str
-    """Name of the robot's shape."""
+    """Name of the robot's shape; of two, the one further from the base."""
     obstacle: str
+    """Name of the obstacle or of the robot's other shape."""
     distance_m: float
     """Negative where they overlap."""
-    point: NDArray[np.float64]
+    point: Array
     """`(3,)` m, on the robot's shape, in the world."""
-    normal: NDArray[np.float64]
-    """`(3,)`, unit: the way out, from the obstacle to the robot."""
+    normal: Array
+    """`(3,)`, unit: the way out, from the obstacle to the robot's shape."""
     joint: int
     """pinocchio's index of the joint that carries the robot's shape."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Obstacle:
-    name: str
-    geometry: Any
-    placement: Any
-    """coal transform in the world; of the object: from the object frame to the shape's own."""
+    other_point: Array
+    """`(3,)` m, on the obstacle."""
+    other_joint: int
+    """Of the joint that carries the obstacle: 0, the world, unless it is a shape of the robot."""
 
 
 @dataclass(eq=False)
@@ -91,39 +69,58 @@ class CollisionChecker:
         self.model = pinocchio.buildModelFromUrdf(str(self.embodiment.urdf))
         self.data = self.model.createData()
         self._geometry = pinocchio.buildGeomFromUrdf(self.model, str(self.embodiment.urdf), pinocchio.COLLISION)
-        self._geometry_data = self._geometry.createData()
         names = self.embodiment.joint_names
         self.q_index = np.array([self.model.joints[self.model.getJointId(name)].idx_q for name in names])
-        self._statics = [_static(coal, box) for box in self.world.statics]
-        self._object = None if self.world.object is None else _object(coal, self.world.object)
-        self._request = coal.DistanceRequest(True, True)
         # The base stands where it stands; only what moves is asked about.
-        self._moving = [
-            index for index, shape in enumerate(self._geometry.geometryObjects) if int(shape.parentJoint) > 0
-        ]
+        moving = [index for index, shape in enumerate(self._geometry.geometryObjects) if int(shape.parentJoint) > 0]
+        self._within_robot = self_pairs(pinocchio, self.model, self._geometry, self.embodiment, self.q_index)
+        self._obstacles = [static_obstacle(coal, box) for box in self.world.statics]
+        self._movable: int | None = None
+        if self.world.object is not None:
+            self._obstacles.append(object_obstacle(coal, self.world.object))
+            self._movable = len(self._geometry.geometryObjects) + len(self._obstacles) - 1
+        self._with_statics, self._with_object = self._add_pairs(pinocchio, moving)
+        self._geometry_data = self._geometry.createData()
+        self._request = coal.DistanceRequest(True, True)
 
-    def place(self, joint_position: NDArray[np.float64]) -> None:
-        """Put the robot at `(J,)` rad: frames, joint Jacobians and shapes."""
+    def _add_pairs(self, pinocchio: Any, moving: list[int]) -> tuple[range, range]:
+        """Number the pairs: within the robot first, then with statics, then with the object."""
+        for obstacle in self._obstacles:
+            shape = pinocchio.GeometryObject(obstacle.name, 0, _se3(pinocchio, obstacle.placement), obstacle.geometry)
+            self._geometry.addGeometryObject(shape)
+        first = len(self._geometry.geometryObjects) - len(self._obstacles)
+        fixed = [first + k for k in range(len(self._obstacles)) if first + k != self._movable]
+        statics = [(obstacle, index) for index in moving for obstacle in fixed]
+        movable = [(self._movable, index) for index in moving if self._movable is not None]
+        for a, b in (*self._within_robot, *statics, *movable):
+            self._geometry.addCollisionPair(pinocchio.CollisionPair(a, b))
+        count = len(self._within_robot)
+        return range(count, count + len(statics)), range(count + len(statics), count + len(statics) + len(movable))
+
+    def place(self, joint_position: Array, T_world_object: Array | None = None) -> None:
+        """Put the robot at `(J,)` rad and the object at `(4, 4)`: joints, frames and shapes."""
         pinocchio, _ = _libraries()
+        if self._movable is not None and T_world_object is not None:
+            placement = T_world_object @ self._obstacles[-1].placement
+            self._geometry.geometryObjects[self._movable].placement = _se3(pinocchio, placement)
         q = np.zeros(self.model.nq)
         q[self.q_index] = joint_position
         pinocchio.computeJointJacobians(self.model, self.data, q)
         pinocchio.updateFramePlacements(self.model, self.data)
         pinocchio.updateGeometryPlacements(self.model, self.data, self._geometry, self._geometry_data)
 
-    def pushed_out(
-        self, point: NDArray[np.float64], radius_m: float, T_world_object: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
+    def pushed_out(self, point: Array, radius_m: float, T_world_object: Array | None) -> Array:
         """The point `(3,)` m, moved so that a ball around it touches no obstacle (nor, if squeezed, the last one)."""
         _, coal = _libraries()
         ball = coal.Sphere(radius_m)
         point = np.array(point, dtype=float)
+        placed = [(obstacle.geometry, _transform(coal, T)) for obstacle, T in self._placed(T_world_object)]
         for _ in range(4):
             worst = 0.0
-            for obstacle in self._obstacles(coal, T_world_object):
+            for geometry, placement in placed:
                 result = coal.DistanceResult()
                 at = coal.Transform3s(np.eye(3), point)
-                distance = coal.distance(ball, at, obstacle.geometry, obstacle.placement, self._request, result)
+                distance = coal.distance(ball, at, geometry, placement, self._request, result)
                 if distance < 0.0:
                     point = point + distance * np.array(result.normal, dtype=float).ravel()
                     worst = min(worst, distance)
@@ -131,13 +128,7 @@ class CollisionChecker:
                 break
         return point
 
-    def contacts(
-        self,
-        joint_position: NDArray[np.float64],
-        T_world_object: NDArray[np.float64] | None,
-        *,
-        within_m: float = 0.0,
-    ) -> list[Contact]:
+    def contacts(self, joint_position: Array, T_world_object: Array | None, *, within_m: float = 0.0) -> list[Contact]:
         """All pairs of a robot shape and an obstacle closer than `within_m`, the worst first.
 
         Args:
@@ -145,82 +136,63 @@ class CollisionChecker:
             T_world_object: `(4, 4)`, or None to leave the object out.
             within_m: 0 lists overlaps only.
         """
-        _, coal = _libraries()
-        self.place(joint_position)
-        obstacles = self._obstacles(coal, T_world_object)
-        found: list[Contact] = []
-        for index in self._moving:
-            shape = self._geometry.geometryObjects[index]
-            at = self._geometry_data.oMg[index]
-            T_world_shape = coal.Transform3s(at.rotation, at.translation)
-            for obstacle in obstacles:
-                contact = self._measure(coal, shape, T_world_shape, obstacle)
-                if contact.distance_m < within_m:
-                    found.append(contact)
-        return sorted(found, key=lambda contact: contact.distance_m)
+        self.place(joint_position, T_world_object)
+        pairs = [*self._with_statics, *(self._with_object if T_world_object is not None else ())]
+        return self._closer(pairs, within_m)
 
-    def penetration(self, joint_position: NDArray[np.float64], T_world_object: NDArray[np.float64] | None) -> float:
+    def self_contacts(self, joint_position: Array, *, within_m: float = 0.0) -> list[Contact]:
+        """All pairs of the robot's own shapes closer than `within_m`, the worst first; see `self_pairs` for which.
+
+        Args:
+            joint_position: `(J,)` rad.
+            within_m: 0 lists overlaps only.
+        """
+        self.place(joint_position)
+        return self._closer(range(len(self._within_robot)), within_m)
+
+    def penetration(self, joint_position: Array, T_world_object: Array | None) -> float:
         """Deepest overlap [m] of any moving robot shape with the scene; 0 when it is free."""
         contacts = self.contacts(joint_position, T_world_object)
         return -contacts[0].distance_m if contacts else 0.0
 
-    def _obstacles(self, coal: Any, T_world_object: NDArray[np.float64] | None) -> list[_Obstacle]:
-        obstacles = list(self._statics)
-        if self._object is not None and T_world_object is not None:
-            placement = _transform(coal, T_world_object @ self._object.placement)
-            obstacles.append(_Obstacle("object", self._object.geometry, placement))
-        return obstacles
+    def _placed(self, T_world_object: Array | None) -> list[tuple[Obstacle, Array]]:
+        """The obstacles in the world `(4, 4)`."""
+        placed = [(obstacle, obstacle.placement) for obstacle in self._obstacles[: len(self.world.statics)]]
+        if self._movable is not None and T_world_object is not None:
+            placed.append((self._obstacles[-1], T_world_object @ self._obstacles[-1].placement))
+        return placed
 
-    def _measure(self, coal: Any, shape: Any, T_world_shape: Any, obstacle: _Obstacle) -> Contact:
-        result = coal.DistanceResult()
-        distance = coal.distance(
-            shape.geometry, T_world_shape, obstacle.geometry, obstacle.placement, self._request, result
+    def _closer(self, pairs: Any, within_m: float) -> list[Contact]:
+        pinocchio, _ = _libraries()
+        found = []
+        for pair in pairs:
+            result = pinocchio.computeDistance(self._geometry, self._geometry_data, pair)
+            if result.min_distance < within_m:
+                found.append(self._contact(pair, result))
+        return sorted(found, key=lambda contact: contact.distance_m)
+
+    def _contact(self, pair: int, result: Any) -> Contact:
+        indices = self._geometry.collisionPairs[pair]
+        first = self._geometry.geometryObjects[indices.first]
+        second = self._geometry.geometryObjects[indices.second]
+        return Contact(
+            robot=second.name,
+            obstacle=first.name,
+            distance_m=float(result.min_distance),
+            point=np.array(result.getNearestPoint2(), dtype=float).ravel(),
+            # coal's normal points from the first shape to the second.
+            normal=np.array(result.normal, dtype=float).ravel(),
+            joint=int(second.parentJoint),
+            other_point=np.array(result.getNearestPoint1(), dtype=float).ravel(),
+            other_joint=int(first.parentJoint),
         )
-        # coal's normal points from the first shape to the second.
-        normal = -np.array(result.normal, dtype=float).ravel()
-        point = np.array(result.getNearestPoint1(), dtype=float).ravel()
-        return Contact(shape.name, obstacle.name, float(distance), point, normal, int(shape.parentJoint))
 
 
-_DEPTH_M = 0.5
-"""How far a standing box goes on below its lower face."""
+def _se3(pinocchio: Any, T: Array) -> Any:
+    return pinocchio.SE3(np.ascontiguousarray(T[:3, :3]), np.ascontiguousarray(T[:3, 3]))
 
 
-def _static(coal: Any, box: BoxObstacle) -> _Obstacle:
-    extra = _DEPTH_M if box.stands else 0.0
-    x, y, z = box.size_m
-    lowered = np.eye(4)
-    lowered[2, 3] = -extra / 2
-    return _Obstacle(box.name, coal.Box(x, y, z + extra), _transform(coal, box.T_world_box @ lowered))
-
-
-def _object(coal: Any, shape: ObjectShape) -> _Obstacle:
-    vertices = np.asarray(shape.vertices, dtype=float)
-    T_object_shape = np.eye(4)
-    if shape.kind == "box":
-        low, high = vertices.min(axis=0), vertices.max(axis=0)
-        T_object_shape[:3, 3] = (low + high) / 2
-        return _Obstacle("object", coal.Box(*(high - low)), T_object_shape)
-    if shape.kind == "hull":
-        from scipy.spatial import ConvexHull
-
-        hull = ConvexHull(vertices)
-        points, triangles = coal.StdVec_Vec3s(), coal.StdVec_Triangle()
-        renumbered = {int(old): new for new, old in enumerate(hull.vertices)}
-        for index in hull.vertices:
-            points.append(vertices[index])
-        for simplex, equation in zip(hull.simplices, hull.equations, strict=True):
-            a, b, c = (int(corner) for corner in simplex)
-            outward = np.cross(vertices[b] - vertices[a], vertices[c] - vertices[a]) @ equation[:3] > 0
-            corners = (a, b, c) if outward else (a, c, b)
-            triangles.append(coal.Triangle(*(renumbered[corner] for corner in corners)))
-        return _Obstacle("object", coal.Convex(points, triangles), T_object_shape)
-    raise InputError(
-        "collision world", "object.kind", found=repr(shape.kind), expected="box or hull", remedy="correct the task"
-    )
-
-
-def _transform(coal: Any, T: NDArray[np.float64]) -> Any:
+def _transform(coal: Any, T: Array) -> Any:
     return coal.Transform3s(np.ascontiguousarray(T[:3, :3]), np.ascontiguousarray(T[:3, 3]))
 
 

@@ -18,11 +18,10 @@ from h2s2r_retarget.differential_ik import solve_palm
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_retarget.finger_ik import FingerSolver
 from h2s2r_retarget.kinematics import BatchedKinematics
+from h2s2r_retarget.solutions import PALM_TOLERANCE_M, PALM_TOLERANCE_RAD, TwoStepSolutions, is_accepted
 
 Array = NDArray[np.float64]
 
-PALM_TOLERANCE_M = 0.001
-PALM_TOLERANCE_RAD = float(np.radians(0.5))
 _FREE_M = 0.0002
 _SHIFT_CLEARANCE_M = 0.0005
 
@@ -92,6 +91,57 @@ class TwoStepSolver:
         """
         start = self._choose_arm(T_world_palm, T_world_object, arm_seeds)
         return self._settle(start, T_world_palm, fingertips, T_world_object, np.zeros(3), finger_iterations)
+
+    def solve_many(
+        self,
+        T_world_palm: Array,
+        fingertips: Array,
+        T_world_object: Array | None,
+        *,
+        fingertip_directions: Array | None = None,
+        arm_seeds: int = 64,
+        finger_iterations: int = 60,
+    ) -> TwoStepSolutions:
+        """Find postures for many targets, none of which is moved; nothing is raised for one that cannot be met.
+
+        Args:
+            T_world_palm: `(N, 4, 4)` targets.
+            fingertips: `(N, F, 3)` m, the human's tips, world.
+            T_world_object: `(N, 4, 4)`; None leaves the object out.
+            fingertip_directions: `(N, F, 3)` unit, where the last links should point, world; None leaves that open.
+            arm_seeds: How many arm postures to start from, for each target.
+            finger_iterations: At most so many iterations of the second step.
+        """
+        rows = []
+        for row, (T, tips) in enumerate(zip(T_world_palm, fingertips, strict=True)):
+            T_object = None if T_world_object is None else T_world_object[row]
+            try:
+                start, why = self._choose_arm(T, T_object, arm_seeds), ""
+            except InputError as error:
+                start, why = self.embodiment.home, error.found
+            q = self._fingers.solve(start, tips, T_object, iterations=finger_iterations)
+            contacts = self.checker.contacts(q, T_object) + self.checker.self_contacts(q)
+            contacts.sort(key=lambda contact: contact.distance_m)
+            rows.append((self._measured(q, T, np.zeros(3), tips, contacts), why))
+        found = [row for row, _ in rows]
+        palm_error_m = np.array([row.palm_error_m for row in found])
+        palm_error_rad = np.array([row.palm_error_rad for row in found])
+        penetration_m = np.array([row.penetration_m for row in found])
+        accepted = is_accepted(palm_error_m, palm_error_rad, penetration_m)
+        return TwoStepSolutions(
+            joint_position=np.stack([row.joint_position for row in found]),
+            T_world_palm=np.stack([row.T_world_palm for row in found]),
+            palm_error_m=palm_error_m,
+            palm_error_rad=palm_error_rad,
+            fingertip_error_m=np.stack([row.fingertip_error_m for row in found]),
+            fingertip_error_rad=np.full(fingertips.shape[:2], np.nan),
+            penetration_m=penetration_m,
+            touching=tuple(row.touching for row in found),
+            accepted=accepted,
+            why=tuple(
+                "" if ok else why or ", ".join(row.touching) for ok, (row, why) in zip(accepted, rows, strict=True)
+            ),
+        )
 
     def follow(
         self,
