@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_retarget.bounding_capsules import bounding_capsules
 from h2s2r_retarget.collision_world import (
     BoxObstacle,
     CollisionWorld,
@@ -18,11 +19,17 @@ from h2s2r_retarget.collision_world import (
     static_obstacle,
 )
 from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.kinematics import JointFrames
 from h2s2r_retarget.self_pairs import self_pairs
 
 __all__ = ["BoxObstacle", "CollisionChecker", "CollisionWorld", "Contact", "ObjectShape"]
 
 Array = NDArray[np.float64]
+
+_ROUNDING_M = 1e-6
+"""pinocchio reads angles of the URDF a little differently."""
+_ROWS_AT_ONCE = 64
+"""Postures whose arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +52,26 @@ class Contact:
     """`(3,)` m, on the obstacle."""
     other_joint: int
     """Of the joint that carries the obstacle: 0, the world, unless it is a shape of the robot."""
+
+
+@dataclass(frozen=True, eq=False)
+class NearPairs:
+    """C pairs of shapes that are near each other, in some of N postures; `second` is a shape of the robot."""
+
+    row: NDArray[np.int64]
+    """`(C,)`: of which posture."""
+    pair: NDArray[np.int64]
+    """`(C,)`, see `CollisionChecker.names`."""
+    distance_m: Array
+    """`(C,)`, negative where they overlap."""
+    normal: Array
+    """`(C, 3)` unit, from the first to the second."""
+    first_point: Array
+    """`(C, 3)` m, world."""
+    second_point: Array
+    first_joint: NDArray[np.int64]
+    """`(C,)`: the joint that carries the shape, in the order of `Embodiment.joint_names`; -1 for what stands still."""
+    second_joint: NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -81,12 +108,18 @@ class CollisionChecker:
             self._movable = len(self._geometry.geometryObjects) + len(self._obstacles) - 1
         self._with_statics, self._with_object = self._add_pairs(pinocchio, moving)
         self._geometry_data = self._geometry.createData()
+        columns = {int(self.model.getJointId(name)): column for column, name in enumerate(names)}
+        objects = self._geometry.geometryObjects
+        robot = [objects[index] for index in range(len(objects) - len(self._obstacles))]
+        self._capsules = bounding_capsules(robot, columns)
+        self._joint_of = np.append(self._capsules.joint, np.full(len(self._obstacles), -1))
+        self._pairs = np.array([(pair.first, pair.second) for pair in self._geometry.collisionPairs]).reshape(-1, 2)
         self._request = coal.DistanceRequest(True, True)
 
     def _add_pairs(self, pinocchio: Any, moving: list[int]) -> tuple[range, range]:
         """Number the pairs: within the robot first, then with statics, then with the object."""
         for obstacle in self._obstacles:
-            shape = pinocchio.GeometryObject(obstacle.name, 0, _se3(pinocchio, obstacle.placement), obstacle.geometry)
+            shape = pinocchio.GeometryObject(obstacle.name, 0, pinocchio.SE3(obstacle.placement), obstacle.geometry)
             self._geometry.addGeometryObject(shape)
         first = len(self._geometry.geometryObjects) - len(self._obstacles)
         fixed = [first + k for k in range(len(self._obstacles)) if first + k != self._movable]
@@ -100,14 +133,18 @@ class CollisionChecker:
     def place(self, joint_position: Array, T_world_object: Array | None = None) -> None:
         """Put the robot at `(J,)` rad and the object at `(4, 4)`: joints, frames and shapes."""
         pinocchio, _ = _libraries()
+        self._place_shapes(joint_position, T_world_object)
+        pinocchio.computeJointJacobians(self.model, self.data)
+        pinocchio.updateFramePlacements(self.model, self.data)
+
+    def _place_shapes(self, joint_position: Array, T_world_object: Array | None) -> None:
+        pinocchio, _ = _libraries()
         if self._movable is not None and T_world_object is not None:
-            placement = T_world_object @ self._obstacles[-1].placement
-            self._geometry.geometryObjects[self._movable].placement = _se3(pinocchio, placement)
+            T = T_world_object @ self._obstacles[-1].placement
+            self._geometry.geometryObjects[self._movable].placement = pinocchio.SE3(T)
         q = np.zeros(self.model.nq)
         q[self.q_index] = joint_position
-        pinocchio.computeJointJacobians(self.model, self.data, q)
-        pinocchio.updateFramePlacements(self.model, self.data)
-        pinocchio.updateGeometryPlacements(self.model, self.data, self._geometry, self._geometry_data)
+        pinocchio.updateGeometryPlacements(self.model, self.data, self._geometry, self._geometry_data, q)
 
     def pushed_out(self, point: Array, radius_m: float, T_world_object: Array | None) -> Array:
         """The point `(3,)` m, moved so that a ball around it touches no obstacle (nor, if squeezed, the last one)."""
@@ -150,10 +187,80 @@ class CollisionChecker:
         self.place(joint_position)
         return self._closer(range(len(self._within_robot)), within_m)
 
+    def near(
+        self,
+        joint_position: Array,
+        frames: JointFrames,
+        T_world_object: Array | None,
+        *,
+        within_m: float,
+        joints: NDArray[np.int64] | None = None,
+    ) -> NearPairs:
+        """All pairs closer than `within_m` in N postures, within the robot and with the scene, row after row.
+
+        Args:
+            joint_position: `(N, J)` rad or m.
+            frames: Their kinematics.
+            T_world_object: `(N, 4, 4)`, or None to leave the object out.
+            within_m: 0 lists overlaps only.
+            joints: Only shapes that these joints carry, and what stands still; None means all.
+        """
+        asked = self._worth_asking(frames, T_world_object, within_m + _ROUNDING_M)
+        if joints is not None:
+            asked &= np.isin(self._joint_of, np.append(joints, -1))[self._pairs].all(axis=1)
+        pinocchio, _ = _libraries()
+        found: list[tuple[int, int, Any]] = []
+        for row in np.flatnonzero(asked.any(axis=1)).tolist():
+            self._place_shapes(joint_position[row], None if T_world_object is None else T_world_object[row])
+            for pair in np.flatnonzero(asked[row]).tolist():
+                result = pinocchio.computeDistance(self._geometry, self._geometry_data, pair)
+                distance = result.min_distance
+                if distance < within_m:
+                    points = (result.normal, result.getNearestPoint1(), result.getNearestPoint2())
+                    found.append((row, pair, (distance, *(x for point in points for x in point.flat))))
+        numbers = np.array([values for _, _, values in found], dtype=float).reshape(-1, 10)
+        pair_index = np.array([pair for _, pair, _ in found], dtype=np.int64)
+        first, second = self._pairs[pair_index].T
+        return NearPairs(
+            row=np.array([row for row, _, _ in found], dtype=np.int64),
+            pair=pair_index,
+            distance_m=numbers[:, 0],
+            normal=numbers[:, 1:4],
+            first_point=numbers[:, 4:7],
+            second_point=numbers[:, 7:10],
+            first_joint=self._joint_of[first],
+            second_joint=self._joint_of[second],
+        )
+
+    def names(self, pair: int) -> tuple[str, str]:
+        """The robot's shape and what it is near, of a pair of `NearPairs`."""
+        first, second = self._pairs[pair]
+        return self._geometry.geometryObjects[int(second)].name, self._geometry.geometryObjects[int(first)].name
+
     def penetration(self, joint_position: Array, T_world_object: Array | None) -> float:
         """Deepest overlap [m] of any moving robot shape with the scene; 0 when it is free."""
         contacts = self.contacts(joint_position, T_world_object)
         return -contacts[0].distance_m if contacts else 0.0
+
+    def _worth_asking(self, frames: JointFrames, T_world_object: Array | None, within_m: float) -> NDArray[np.bool_]:
+        """Which pairs `(N, P)` may be closer than `within_m`; none with an object that is left out."""
+        count, postures = len(self._within_robot), frames.pose.shape[-1]
+        asked = np.zeros((postures, len(self._pairs)), dtype=bool)
+        of_obstacle = self._pairs[count:, 0] - len(self._capsules.joint)
+        first, second = self._pairs[:count].T
+        for start in range(0, postures, _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            ends = self._capsules.placed(JointFrames(frames.pose[..., rows], frames.axis[..., rows]))
+            asked[rows, :count] = (self._capsules.between(ends, first, second, within_m) < within_m).T
+            for index, obstacle in enumerate(self._obstacles):
+                T: Array | None = obstacle.box_placement
+                if index == len(self.world.statics):
+                    T = None if T_world_object is None else T_world_object[rows] @ obstacle.box_placement
+                if T is not None:
+                    pairs = count + np.flatnonzero(of_obstacle == index)
+                    bounds = self._capsules.to_box(ends, self._pairs[pairs, 1], T, obstacle.half_size_m)
+                    asked[rows, pairs] = (bounds < within_m).T
+        return asked
 
     def _placed(self, T_world_object: Array | None) -> list[tuple[Obstacle, Array]]:
         """The obstacles in the world `(4, 4)`."""
@@ -186,10 +293,6 @@ class CollisionChecker:
             other_point=np.array(result.getNearestPoint1(), dtype=float).ravel(),
             other_joint=int(first.parentJoint),
         )
-
-
-def _se3(pinocchio: Any, T: Array) -> Any:
-    return pinocchio.SE3(np.ascontiguousarray(T[:3, :3]), np.ascontiguousarray(T[:3, 3]))
 
 
 def _transform(coal: Any, T: Array) -> Any:

@@ -25,6 +25,8 @@ class DampedLeastSquares:
     """Share of the way to the posture taken by each iteration, in the null space."""
     maximum_step_rad: float = 0.2
     """No joint moves further in one iteration; the whole step is shortened."""
+    limit_margin_rad: float = 0.0
+    """Kept from every limit of the arm; of a joint that slides, `like_a_radian` as much."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,12 @@ def solve_palm(
     maximum_iterations: int = 80,
     position_tolerance_m: float = 1e-4,
     rotation_tolerance_rad: float = 1e-3,
+    limit_margin_rad: float = 0.0,
 ) -> PalmSolution:
     """Bring the palm to its targets, from `joint_position`; the best posture met is returned.
 
     The damping shrinks with the error (Sugihara 2011), so that the end is exact. A row ends where it would end
-    alone: rows that have converged are held.
+    alone: rows that have converged are held, and cost nothing from then on.
 
     Args:
         kinematics: Of the robot.
@@ -130,28 +133,38 @@ def solve_palm(
         maximum_iterations: When to give up; the residuals tell.
         position_tolerance_m: A row with less than both tolerances has converged.
         rotation_tolerance_rad: The other.
+        limit_margin_rad: As in `DampedLeastSquares`.
     """
-    arm_dof = kinematics.embodiment.arm_dof
     xp = array_namespace(joint_position)
-    settings = DampedLeastSquares(maximum_step_rad=0.4)
-    q = joint_position
+    settings = DampedLeastSquares(maximum_step_rad=0.4, limit_margin_rad=limit_margin_rad)
+    everyone, q = joint_position, joint_position
+    target = xp.broadcast_to(T_world_palm_target, (q.shape[0], 4, 4))
+    pull = _posture(kinematics, posture, q, kinematics.embodiment.arm_dof)
+    pull = xp.broadcast_to(pull, (q.shape[0], pull.shape[-1]))
     palm = kinematics.palm(q)
-    best = q
-    error = palm_error(palm.T_world_palm, T_world_palm_target)
-    best_error = error
+    error = palm_error(palm.T_world_palm, target)
+    best, best_error = q, error
+    everyone_error = xp.asarray(error, copy=True)
+    everyone = xp.asarray(everyone, copy=True)
+    rows = xp.arange(q.shape[0], device=device(q))
     for _ in range(maximum_iterations):
-        converged = _within(xp, best_error, position_tolerance_m, rotation_tolerance_rad)
-        if bool(xp.all(converged)):
+        (going,) = xp.nonzero(~_within(xp, best_error, position_tolerance_m, rotation_tolerance_rad))
+        if going.shape[0] < rows.shape[0]:
+            everyone[rows, ...], everyone_error[rows, ...] = best, best_error
+            rows, best, best_error = rows[going], best[going, ...], best_error[going, ...]
+            q, error, target, pull = q[going, ...], error[going, ...], target[going, ...], pull[going, ...]
+            palm = PalmKinematics(palm.T_world_palm[going, ...], palm.palm_jacobian[going, ...])
+        if not rows.shape[0]:
             break
         damping = 1e-6 + 0.02 * xp.sum(error * error, axis=-1)
-        pull = _posture(kinematics, posture, q, arm_dof)
-        q = xp.where(converged[:, None], best, _moved(kinematics, q, palm, error, damping, pull, settings))
+        q = _moved(kinematics, q, palm, error, damping, pull, settings)
         palm = kinematics.palm(q)
-        error = palm_error(palm.T_world_palm, T_world_palm_target)
+        error = palm_error(palm.T_world_palm, target)
         better = xp.sum(error * error, axis=-1) < xp.sum(best_error * best_error, axis=-1)
         best = xp.where(better[:, None], q, best)
         best_error = xp.where(better[:, None], error, best_error)
-    return PalmSolution(best, _length(xp, best_error[:, :3]), _length(xp, best_error[:, 3:]))
+    everyone[rows, ...], everyone_error[rows, ...] = best, best_error
+    return PalmSolution(everyone, _length(xp, everyone_error[:, :3]), _length(xp, everyone_error[:, 3:]))
 
 
 def _moved(
@@ -166,8 +179,9 @@ def _moved(
     """One iteration; `damping (N,)` is lambda squared."""
     xp = array_namespace(q)
     limits, arm_dof = kinematics.embodiment.limits, kinematics.embodiment.arm_dof
-    lower = xp.asarray(limits.lower[:arm_dof].copy(), dtype=q.dtype, device=device(q))
-    upper = xp.asarray(limits.upper[:arm_dof].copy(), dtype=q.dtype, device=device(q))
+    margin = settings.limit_margin_rad * kinematics.embodiment.like_a_radian[:arm_dof]
+    lower = xp.asarray(limits.lower[:arm_dof] + margin, dtype=q.dtype, device=device(q))
+    upper = xp.asarray(limits.upper[:arm_dof] - margin, dtype=q.dtype, device=device(q))
     J, arm = palm.palm_jacobian, q[:, :arm_dof]
     pull = settings.posture_gain * (posture - arm)
     step = _capped(xp, _damped_step(xp, J, error, pull, damping), settings.maximum_step_rad)

@@ -46,6 +46,16 @@ class PalmKinematics:
 
 
 @dataclass(frozen=True)
+class JointFrames:
+    """Every joint of N postures, with the batch on the last axis, as the recursion leaves it."""
+
+    pose: Array
+    """`(3, 4, J, N)`: [R | p] of each joint's child in the world."""
+    axis: Array
+    """`(3, J, N)`, unit, in the world."""
+
+
+@dataclass(frozen=True)
 class _Level:
     """Joints at one depth of the tree: constants with the batch axis last."""
 
@@ -62,6 +72,16 @@ class _Level:
     """`(3, K, 1)`, unit, in the joint's own frame."""
     slides: tuple[bool, ...]
     """`(K,)`."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A point that a joint carries."""
+
+    joint: int
+    """Which, in the order of `Embodiment.joint_names`."""
+    offset: np.ndarray
+    """`(3,)` m, in the joint's child frame."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +106,8 @@ class _Tree:
 class BatchedKinematics:
     """Palm, fingertips and palm Jacobian of an embodiment, from its URDF.
 
+    `moves (J, J)` says whether joint a moves the child of joint b; `fingertips` are fixed to joints.
+
     Args:
         embodiment: The robot.
 
@@ -95,7 +117,11 @@ class BatchedKinematics:
 
     def __init__(self, embodiment: Embodiment) -> None:
         self.embodiment = embodiment
-        self._tree = _build(embodiment)
+        self._tree, self.moves = _build(embodiment)
+        self.fingertips = tuple(
+            FixedPoint(self._tree.levels[tip.level].columns[tip.index], tip.offset[:, 0])
+            for tip in self._tree.fingertips
+        )
         self._converted: dict[tuple[str, str, str], _Tree] = {}
 
     def forward(self, joint_position: Array) -> HandKinematics:
@@ -128,6 +154,20 @@ class BatchedKinematics:
         """
         tree = self._for(arm_position)
         return self._palm(tree, _walk(tree, arm_position, self.embodiment.arm_dof), arm_position)
+
+    def joints(self, joint_position: Array) -> JointFrames:
+        """Compute where every joint is and along what it turns or slides.
+
+        Args:
+            joint_position: `(N, J)` rad or m.
+        """
+        tree = self._for(joint_position)
+        chain = _walk(tree, joint_position, len(tree.levels))
+        xp = array_namespace(joint_position)
+        axes = [_apply(placed, level.axis) for placed, level in zip(chain, tree.levels, strict=True)]
+        columns = [column for level in tree.levels for column in level.columns]
+        order = [columns.index(column) for column in range(len(columns))]
+        return JointFrames(xp.concat(chain, axis=2)[:, :, order], xp.concat(axes, axis=1)[:, order])
 
     def _palm(self, tree: _Tree, chain: list[Array], like: Array) -> PalmKinematics:
         xp = array_namespace(like)
@@ -222,9 +262,11 @@ def _convert(tree: _Tree, xp: Any, like: Array) -> _Tree:
     return _Tree(levels, frame(tree.palm), tuple(frame(tip) for tip in tree.fingertips))
 
 
-def _build(embodiment: Embodiment) -> _Tree:
+def _build(embodiment: Embodiment) -> tuple[_Tree, np.ndarray]:
     model = read_urdf(embodiment.urdf)
     chains = [_moving(model.chain(frame)) for frame in (embodiment.palm_frame, *embodiment.fingertip_frames)]
+    carried = {joint.name: joint.child for joint in model.joint_of_child.values()}
+    everything = [_moving(model.chain(carried[name]))[0] for name in embodiment.joint_names]
     arm = tuple(link.joint.name for link in chains[0][0])
     if arm != embodiment.arm_joint_names:
         raise InputError(
@@ -235,7 +277,7 @@ def _build(embodiment: Embodiment) -> _Tree:
             remedy="name the arm joints in the YAML in the order of the chain",
         )
     grouped: list[list[_Link]] = []
-    for links, _ in chains:
+    for links in (*(links for links, _ in chains), *everything):
         for depth, link in enumerate(links):
             if depth == len(grouped):
                 grouped.append([])
@@ -245,7 +287,10 @@ def _build(embodiment: Embodiment) -> _Tree:
         _level(links, grouped[depth - 1] if depth else [], embodiment) for depth, links in enumerate(grouped)
     )
     frames = [_fixed_frame(links, T, grouped) for links, T in chains]
-    return _Tree(levels, frames[0], tuple(frames[1:]))
+    moves = np.zeros((embodiment.dof, embodiment.dof), dtype=bool)
+    for column, links in enumerate(everything):
+        moves[[embodiment.joint_names.index(link.joint.name) for link in links], column] = True
+    return _Tree(levels, frames[0], tuple(frames[1:])), moves
 
 
 @dataclass(frozen=True)
