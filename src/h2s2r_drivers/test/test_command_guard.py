@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration
+from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration, Intervention
 from h2s2r_drivers.errors import DriverError
 from h2s2r_drivers.joint_limits import JointLimits
 
@@ -217,3 +217,22 @@ def test_ten_thousand_hostile_steps():
         judge.see(result.command, elapsed_ns)
         passed += result.violation is None
     assert passed > 500, "the guard is not proven by refusing everything"
+
+
+def test_a_command_that_is_taken_over_does_not_jump_to_the_measurement():
+    clock = Clock()
+    clock.guard.start(np.array([0.3, 0.1]))
+    result = clock.send([0.3005, 0.1], measured=[0.25, 0.1])
+    assert result.violation is None
+    np.testing.assert_array_equal(result.command, [0.3005, 0.1])
+
+
+def test_what_only_the_caller_sees_latches_too():
+    clock = Clock()
+    clock.send([0.0, 0.0])
+    fault = Intervention("quality", 0.0, 2.0, clock.stamp_ns)
+    clock.guard.trip(fault)
+    assert clock.send([0.001, 0.0]).violation is fault
+    clock.guard.start(np.array([0.5, 0.0]))
+    np.testing.assert_array_equal(clock.send([0.001, 0.0]).command, [0.0, 0.0])
+    assert clock.guard.interventions == [fault]
