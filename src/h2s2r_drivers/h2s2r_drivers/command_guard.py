@@ -134,12 +134,12 @@ class CommandGuard:
     def start(self, position: Vector) -> None:
         """Count from this command `(J,)` [rad], which the robot follows already, instead of from its measurement.
 
-        A servo under load stands a little beside its command; a driver that takes over must not jump by that.
+        A servo under load stands a little beside its command; a driver that takes over must not jump by that. What
+        is latched stays so; then this is what is held.
         """
-        if self._latched is None:
-            self._position, self._stamp_ns = np.array(position, dtype=np.float64), None
-            self._velocity = np.zeros(len(self._names))
-            self._interval_s = self.configuration.period_s
+        self._position, self._stamp_ns = np.array(position, dtype=np.float64), None
+        self._velocity = np.zeros(len(self._names))
+        self._interval_s = self.configuration.period_s
 
     def trip(self, violation: Intervention) -> None:
         """Latch for something that only the caller can see: a fault of the device, a target that was refused."""

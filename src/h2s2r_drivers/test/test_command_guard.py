@@ -234,5 +234,5 @@ def test_what_only_the_caller_sees_latches_too():
     clock.guard.trip(fault)
     assert clock.send([0.001, 0.0]).violation is fault
     clock.guard.start(np.array([0.5, 0.0]))
-    np.testing.assert_array_equal(clock.send([0.001, 0.0]).command, [0.0, 0.0])
+    np.testing.assert_array_equal(clock.send([0.001, 0.0]).command, [0.5, 0.0])
     assert clock.guard.interventions == [fault]
