@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from h2s2r_perception.artefact import InputError, load_configuration
+from h2s2r_retarget.description.model import rotation_from_rpy
 from h2s2r_retarget.urdf_model import UrdfJoint, UrdfModel, read_urdf
 
 HUMAN_TIPS: Mapping[str, int] = {"thumb": 4, "index": 8, "middle": 12, "ring": 16, "little": 20}
@@ -60,7 +61,11 @@ class Embodiment:
     fingertip_radius: np.ndarray
     """`(F,)` m."""
     human_fingertips: tuple[str, ...]
-    """The human finger that each robot fingertip follows, a key of `HUMAN_TIPS`."""
+    """The human finger that each robot fingertip follows, a key of `HUMAN_TIPS`; several are joined by `+`."""
+    followed_joints: tuple[tuple[int, ...], ...]
+    """For each robot fingertip, the human hand joints whose mean it follows."""
+    T_hand_palm: np.ndarray
+    """`(4, 4)`: where in the human palm's frame (`human_hand.palm_target`) the robot's palm frame is to be."""
     synergy_names: tuple[str, ...]
     synergy_mean: np.ndarray
     """`(H,)` rad or m: hand posture at zero coordinates."""
@@ -110,8 +115,18 @@ def like_a_radian(joint_units: Sequence[str]) -> np.ndarray:
 @dataclass(frozen=True)
 class _Fingertip:
     frame: str
-    human: str
+    human: str | tuple[str, ...]
     radius_m: float
+
+    @property
+    def fingers(self) -> tuple[str, ...]:
+        return (self.human,) if isinstance(self.human, str) else self.human
+
+
+@dataclass(frozen=True)
+class _PalmOffset:
+    xyz_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rpy_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,7 @@ class _File:
     damping: tuple[float, ...]
     home: tuple[float, ...]
     synergies: _Synergies
+    palm_offset: _PalmOffset = _PalmOffset()
 
 
 def load_embodiment(name_or_path: str | Path) -> Embodiment:
@@ -171,7 +187,9 @@ def load_embodiment(name_or_path: str | Path) -> Embodiment:
         palm_frame=file.palm_frame,
         fingertip_frames=tuple(tip.frame for tip in file.fingertips),
         fingertip_radius=_frozen([tip.radius_m for tip in file.fingertips]),
-        human_fingertips=tuple(tip.human for tip in file.fingertips),
+        human_fingertips=tuple("+".join(tip.fingers) for tip in file.fingertips),
+        followed_joints=tuple(tuple(HUMAN_TIPS[name] for name in tip.fingers) for tip in file.fingertips),
+        T_hand_palm=_offset(file.palm_offset),
         synergy_names=tuple(row.name for row in file.synergies.basis),
         synergy_mean=_frozen(file.synergies.mean),
         synergy_basis=_frozen([row.row for row in file.synergies.basis]),
@@ -219,8 +237,8 @@ def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]
     for tip in file.fingertips:
         if file.palm_frame not in {joint.child for joint in model.chain(tip.frame)}:
             _refuse(path, f"fingertip `{tip.frame}`", "a frame off the hand", f"a link after {file.palm_frame}")
-        if tip.human not in HUMAN_TIPS:
-            _refuse(path, f"fingertip `{tip.frame}`", repr(tip.human), f"one of {', '.join(HUMAN_TIPS)}")
+        if not tip.fingers or not set(tip.fingers) <= set(HUMAN_TIPS):
+            _refuse(path, f"fingertip `{tip.frame}`", repr(tip.human), f"one or more of {', '.join(HUMAN_TIPS)}")
     dof, hand_dof = len(joint_names), len(file.hand_joint_names)
     lengths = [(key, len(getattr(file, key)), dof) for key in _JOINT_TABLES]
     lengths.append(("synergies.mean", len(file.synergies.mean), hand_dof))
@@ -249,6 +267,12 @@ def _limits(
         if not valid:
             _refuse(path, f"joint `{joint.name}`", "limits missing or empty", "lower < upper and positive limits")
     return limits
+
+
+def _offset(offset: _PalmOffset) -> np.ndarray:
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = rotation_from_rpy(offset.rpy_rad), offset.xyz_m
+    return _frozen(T)
 
 
 def _hash(*paths: Path) -> str:

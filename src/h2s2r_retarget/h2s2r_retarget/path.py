@@ -34,7 +34,7 @@ def solve_path(solver: TwoStepSolver, start: TwoStepSolution, hand: HandPath, *,
     Each starts from the one before, so that the arm keeps to one branch.
     """
     solutions = [start]
-    palms = palm_target(hand.hand_joints)
+    palms = palm_target(hand.hand_joints, solver.embodiment)
     tips = fingertip_targets(hand.hand_joints, solver.embodiment)
     for frame in knots(hand, every)[1:]:
         solutions.append(solver.follow(solutions[-1], palms[frame], tips[frame], hand.T_world_object[frame]))

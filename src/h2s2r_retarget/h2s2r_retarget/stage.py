@@ -137,7 +137,7 @@ def retargeted(
     solver = TwoStepSolver(embodiment, world, seed=configuration.seed)
     joints, T_world_object = hand.hand_joints[0], hand.T_world_object[0]
     start = solver.solve(
-        palm_target(joints),
+        palm_target(joints, embodiment),
         fingertip_targets(joints, embodiment),
         T_world_object,
         arm_seeds=configuration.arm_seeds,

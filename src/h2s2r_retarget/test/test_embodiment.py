@@ -1,4 +1,4 @@
-"""The bundled robot: its three files agree with each other, with their sources and with physics."""
+"""The bundled robots: their three files agree with each other, with their sources and with physics."""
 
 from importlib import metadata
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_retarget.description.iiwa14_allegro import DESCRIPTION
 from h2s2r_retarget.description.mjcf import to_mjcf
+from h2s2r_retarget.description.robots import ROBOTS
 from h2s2r_retarget.description.urdf import to_urdf
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
@@ -35,11 +35,13 @@ def allegro_urdf():
     return found[0]
 
 
-def test_written_files_equal_their_tables():
-    values = yaml.safe_load((EMBODIMENT.urdf.with_suffix(".yaml")).read_text())
-    assert EMBODIMENT.urdf.read_text() == to_urdf(DESCRIPTION)
-    expected = to_mjcf(DESCRIPTION, stiffness=values["stiffness"], damping=values["damping"], home=values["home"])
-    assert EMBODIMENT.mjcf.read_text() == expected
+@pytest.mark.parametrize("robot", ROBOTS, ids=lambda robot: robot.name)
+def test_written_files_equal_their_tables(robot):
+    embodiment = load_embodiment(robot.name)
+    values = yaml.safe_load((embodiment.urdf.with_suffix(".yaml")).read_text())
+    assert embodiment.urdf.read_text() == to_urdf(robot)
+    expected = to_mjcf(robot, stiffness=values["stiffness"], damping=values["damping"], home=values["home"])
+    assert embodiment.mjcf.read_text() == expected
 
 
 def test_hand_equals_the_manufacturers_within_a_tenth_of_a_millimetre():
@@ -195,6 +197,9 @@ def copy_of(tmp_path, change):
         (lambda v: v["damping"].pop(), "damping"),
         (lambda v: v.update(palm_frame="palm"), "palm"),
         (lambda v: v["fingertips"][0].update(human="toe"), "toe"),
+        (lambda v: v["fingertips"][0].update(human=["index", "toe"]), "toe"),
+        (lambda v: v["fingertips"][0].update(human=[]), "one or more of thumb"),
+        (lambda v: v.update(palm_offset={"xyz_m": [0.1, 0.0]}), "palm_offset"),
         (lambda v: v["fingertips"][0].update(frame="lbr_link_3"), "lbr_link_3"),
         (lambda v: v["synergies"]["basis"][1]["row"].pop(), "opposition"),
         (lambda v: v.update(urdf="absent.urdf"), "absent.urdf"),

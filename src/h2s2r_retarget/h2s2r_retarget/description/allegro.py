@@ -9,9 +9,10 @@ side, where the thumb is, z = from the palm to the middle finger.
 
 from __future__ import annotations
 
-from math import pi
-
+from h2s2r_retarget.description import bracket
 from h2s2r_retarget.description.model import Box, Capsule, Joint, Link, Shape, Sphere, Vector3, box_inertial
+
+MATERIALS = {"allegro_black": (0.13, 0.14, 0.16, 1.0), "allegro_white": (0.94, 0.94, 0.92, 1.0)}
 
 _VELOCITY = 7.0  # [rad/s]
 _TORQUE = 0.7  # [Nm]
@@ -104,7 +105,6 @@ def _thumb() -> tuple[tuple[Link, ...], tuple[Joint, ...]]:
 
 
 _PALM = Box((-0.0093, 0.0, -0.0475), (0.0408, 0.113, 0.095))
-_BRACKET = Shape(Capsule((-0.0639, 0.0, -0.079), (-0.0266, 0.0, -0.0575), 0.026), "bracket_grey")
 
 _INDEX, _MIDDLE, _RING = (
     _finger(0, 0.0435, -0.001542, -0.08726646255),
@@ -114,7 +114,7 @@ _INDEX, _MIDDLE, _RING = (
 _THUMB = _thumb()
 
 LINKS = (
-    Link("palm_link", box_inertial(0.4154, _PALM), (Shape(_PALM, "allegro_black"), _BRACKET)),
+    Link("palm_link", box_inertial(0.4154, _PALM), (Shape(_PALM, "allegro_black"), bracket.SHAPE)),
     *_INDEX[0],
     *_MIDDLE[0],
     *_RING[0],
@@ -122,10 +122,7 @@ LINKS = (
 )
 
 JOINTS = (
-    # An angled bracket: the palm's normal is 30 deg from the flange axis, whose line meets the middle of the palm
-    # 75 mm from the flange. The published system's bracket has the normal along the flange axis (xyz 0.008219
-    # -0.02063 0.08086, rpy 0 -pi/2 pi/4); with it, poses from which the bundled box can be pushed are out of reach.
-    Joint("allegro_mount", "lbr_link_ee", "palm_link", (-0.0258, -0.0258, 0.106804), (0.0, -pi / 3, pi / 4)),
+    bracket.mount("allegro_mount", "palm_link"),
     *_INDEX[1],
     *_MIDDLE[1],
     *_RING[1],

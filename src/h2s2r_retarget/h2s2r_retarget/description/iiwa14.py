@@ -12,6 +12,8 @@ from math import radians
 
 from h2s2r_retarget.description.model import Capsule, Inertial, Joint, Link, Shape, Sphere, Vector3
 
+MATERIALS = {"kuka_orange": (0.96, 0.45, 0.07, 1.0), "kuka_grey": (0.78, 0.79, 0.80, 1.0)}
+
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 _ARMATURE = 0.1  # [kg m^2]; with it the nominal gains are stable at 60 Hz (measured)
 
