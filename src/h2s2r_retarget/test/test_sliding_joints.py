@@ -64,6 +64,7 @@ def gantry(tmp_path_factory):
             {"frame": "right_tip", "human": "index", "radius_m": 0.01},
         ],
         "acceleration": [5.0] * 6,
+        "jerk": [100.0] * 6,
         "home": HOME,
         "synergies": {"mean": [0.04, 0.04], "basis": [closing]},
         **GAINS,
