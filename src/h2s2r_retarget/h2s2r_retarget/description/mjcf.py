@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from h2s2r_perception.geometry import quat_wxyz_from_rotation
-from h2s2r_retarget.description.model import Box, Capsule, Description, Joint, Link, Shape, Sphere, rotation_from_rpy
+from h2s2r_retarget.description.model import (
+    Box,
+    Capsule,
+    Cylinder,
+    Description,
+    Hull,
+    Joint,
+    Link,
+    Shape,
+    Sphere,
+    joint_origin,
+)
 
 _OPTIONS = {
     # The "discrete" integrator is implicit in the servo gains: stable down to 60 Hz. With the elliptic cone and
@@ -46,6 +57,11 @@ def to_mjcf(robot: Description, *, stiffness: Sequence[float], damping: Sequence
     asset = ET.SubElement(root, "asset")
     for name, colour in robot.materials.items():
         ET.SubElement(asset, "material", name=name, rgba=_numbers(colour), specular="0.4", shininess="0.4")
+    for link in robot.links:
+        for number, shape in enumerate(link.shapes):
+            if isinstance(shape.primitive, Hull):
+                # Points alone: MuJoCo makes their hull, and the model stays one file.
+                ET.SubElement(asset, "mesh", name=f"{link.name}_{number}", vertex=_numbers(shape.primitive.points))
     world = ET.SubElement(root, "worldbody")
     joint_of_child = {joint.child: joint for joint in robot.joints}
     carriers: dict[str, _Carrier] = {}
@@ -73,13 +89,16 @@ def _add_link(world: ET.Element, carriers: dict[str, _Carrier], link: Link, join
     parent, T = world, np.eye(4)
     if joint is not None:
         carrier = carriers[joint.parent]
-        parent, T = carrier.body, carrier.T_body_link @ _origin(joint)
+        parent, T = carrier.body, carrier.T_body_link @ joint_origin(joint)
     placement = {"name": link.name, "pos": _numbers(T[:3, 3])}
     if not np.array_equal(T[:3, :3], np.eye(3)):
         placement["quat"] = _numbers(quat_wxyz_from_rotation(T[:3, :3]))
     if link.inertial is None:
         # A mere frame: what is fixed to it hangs on the body before it.
         ET.SubElement(parent, "site", placement, size="0.004", group="4")
+        if link.shapes:
+            frame = ET.SubElement(parent, "frame", {key: placement[key] for key in placement if key != "name"})
+            _add_shapes(frame, link)
         return _Carrier(parent, T)
     body = ET.SubElement(parent, "body", placement, gravcomp="1")
     inertial = link.inertial
@@ -102,29 +121,29 @@ def _add_link(world: ET.Element, carriers: dict[str, _Carrier], link: Link, join
         )
     elif joint is not None:
         ET.SubElement(body, "site", name=link.name, size="0.004", group="4")
-    for number, shape in enumerate(link.shapes):
-        _add_shape(body, f"{link.name}_{number}", shape)
+    _add_shapes(body, link)
     return _Carrier(body, np.eye(4))
 
 
-def _origin(joint: Joint) -> np.ndarray:
-    T = np.eye(4)
-    T[:3, :3] = rotation_from_rpy(joint.rpy) if any(joint.rpy) else np.eye(3)
-    T[:3, 3] = joint.position
-    return T
+def _add_shapes(element: ET.Element, link: Link) -> None:
+    for number, shape in enumerate(link.shapes):
+        _add_shape(element, f"{link.name}_{number}", shape)
 
 
 def _add_shape(body: ET.Element, name: str, shape: Shape) -> None:
     attributes = {"name": name, "material": shape.material}
     primitive = shape.primitive
-    if isinstance(primitive, Capsule):
-        attributes |= {"type": "capsule", "size": _number(primitive.radius)}
+    if isinstance(primitive, Capsule | Cylinder):
+        kind = "capsule" if isinstance(primitive, Capsule) else "cylinder"
+        attributes |= {"type": kind, "size": _number(primitive.radius)}
         attributes["fromto"] = _numbers((*primitive.start, *primitive.end))
     elif isinstance(primitive, Box):
         attributes |= {"type": "box", "size": _numbers(np.asarray(primitive.size) / 2)}
         attributes["pos"] = _numbers(primitive.centre)
     elif isinstance(primitive, Sphere):
         attributes |= {"type": "sphere", "size": _number(primitive.radius), "pos": _numbers(primitive.centre)}
+    else:
+        attributes |= {"type": "mesh", "mesh": name}
     if shape.collides:
         attributes |= {"contype": "1", "conaffinity": "0", "friction": f"{_number(shape.friction)} 0.005 0.0001"}
     else:

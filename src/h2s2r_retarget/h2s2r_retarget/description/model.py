@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -47,10 +47,29 @@ class Sphere:
 
 
 @dataclass(frozen=True)
+class Cylinder:
+    """A cylinder between two points [m], in the link frame."""
+
+    start: Vector3
+    end: Vector3
+    radius: float
+
+
+@dataclass(frozen=True)
+class Hull:
+    """The convex hull of points [m], in the link frame; what a mesh becomes."""
+
+    points: tuple[Vector3, ...]
+
+
+Primitive = Capsule | Box | Sphere | Cylinder | Hull
+
+
+@dataclass(frozen=True)
 class Shape:
     """One primitive of a link, with its looks and its role."""
 
-    primitive: Capsule | Box | Sphere
+    primitive: Primitive
     material: str
     collides: bool = True
     friction: float = 0.5
@@ -107,6 +126,28 @@ class Description:
     """Colours (red, green, blue, opacity)."""
 
 
+def depth_first(robot: Description) -> Description:
+    """The same robot with its links in depth-first order, the base first, and its joints in that of their links."""
+    joint_of_child = {joint.child: joint for joint in robot.joints}
+    links = {link.name: link for link in robot.links}
+    ordered: list[Link] = []
+    waiting = [link.name for link in robot.links if link.name not in joint_of_child]
+    while waiting:
+        name = waiting.pop()
+        ordered.append(links[name])
+        waiting += [joint.child for joint in reversed(robot.joints) if joint.parent == name]
+    joints = tuple(joint_of_child[link.name] for link in ordered if link.name in joint_of_child)
+    return replace(robot, links=tuple(ordered), joints=joints)
+
+
+def joint_origin(joint: Joint) -> np.ndarray:
+    """Pose of the child's frame in the parent's at joint position zero, `(4, 4)` m."""
+    T = np.eye(4)
+    T[:3, :3] = rotation_from_rpy(joint.rpy) if any(joint.rpy) else np.eye(3)
+    T[:3, 3] = joint.position
+    return T
+
+
 def box_inertial(mass: float, box: Box) -> Inertial:
     """Inertial of a homogeneous box: `m / 12 (b^2 + c^2)` about each axis."""
     a, b, c = (edge * edge for edge in box.size)
@@ -124,3 +165,11 @@ def rotation_from_rpy(rpy: Vector3) -> np.ndarray:
             [-sp, cp * sr, cp * cr],
         ]
     )
+
+
+def rpy_from_rotation(R: np.ndarray) -> Vector3:
+    """The inverse of `rotation_from_rpy`; at a pitch of 90 deg the yaw is 0."""
+    pitch = np.arctan2(-R[2, 0], np.hypot(R[0, 0], R[1, 0]))
+    if np.hypot(R[0, 0], R[1, 0]) < 1e-9:
+        return float(np.arctan2(-R[1, 2], R[1, 1])), float(pitch), 0.0
+    return float(np.arctan2(R[2, 1], R[2, 2])), float(pitch), float(np.arctan2(R[1, 0], R[0, 0]))

@@ -7,14 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from h2s2r_retarget.description.model import Box, Capsule, Description, Inertial, Joint, Link, Shape, Sphere
+from h2s2r_retarget.description.hulls import hull_file
+from h2s2r_retarget.description.model import (
+    Box,
+    Capsule,
+    Cylinder,
+    Description,
+    Hull,
+    Inertial,
+    Joint,
+    Link,
+    Shape,
+    Sphere,
+)
 
 
 def to_urdf(robot: Description) -> str:
     """The URDF text.
 
     A capsule is written as the cylinder between its end points and declared under `collision_checking`, which
-    makes pinocchio read it as a capsule; programs that ignore the declaration see the cylinder.
+    makes pinocchio read it as a capsule; programs that ignore the declaration see the cylinder. A hull is a mesh
+    file (`hull_files`), declared there as convex.
     """
     root = ET.Element("robot", name=robot.name)
     for name, colour in robot.materials.items():
@@ -32,23 +45,25 @@ def _add_link(root: ET.Element, link: Link) -> None:
     element = ET.SubElement(root, "link", name=link.name)
     if link.inertial is not None:
         _add_inertial(element, link.inertial)
-    for shape in link.shapes:
+    for number, shape in enumerate(link.shapes):
         visual = ET.SubElement(element, "visual")
-        _add_geometry(visual, shape)
+        _add_geometry(visual, shape, hull_file(link, number))
         ET.SubElement(visual, "material", name=shape.material)
         if isinstance(shape.primitive, Capsule):
             for end in (shape.primitive.start, shape.primitive.end):
                 cap = ET.SubElement(element, "visual")
-                _add_geometry(cap, Shape(Sphere(end, shape.primitive.radius), shape.material))
+                _add_geometry(cap, Shape(Sphere(end, shape.primitive.radius), shape.material), "")
                 ET.SubElement(cap, "material", name=shape.material)
-    colliding = [shape for shape in link.shapes if shape.collides]
-    for number, shape in enumerate(colliding):
-        _add_geometry(ET.SubElement(element, "collision", name=f"{link.name}_{number}"), shape)
-    capsules = [number for number, shape in enumerate(colliding) if isinstance(shape.primitive, Capsule)]
-    if capsules:
-        checking = ET.SubElement(element, "collision_checking")
-        for number in capsules:
-            ET.SubElement(checking, "capsule", name=f"{link.name}_{number}")
+    checking = ET.Element("collision_checking")
+    colliding = [(number, shape) for number, shape in enumerate(link.shapes) if shape.collides]
+    for count, (number, shape) in enumerate(colliding):
+        name = f"{link.name}_{count}"
+        _add_geometry(ET.SubElement(element, "collision", name=name), shape, hull_file(link, number))
+        if isinstance(shape.primitive, Capsule | Hull):
+            declared = "capsule" if isinstance(shape.primitive, Capsule) else "convex"
+            ET.SubElement(checking, declared, name=name)
+    if len(checking):
+        element.append(checking)
 
 
 def _add_inertial(element: ET.Element, inertial: Inertial) -> None:
@@ -60,9 +75,13 @@ def _add_inertial(element: ET.Element, inertial: Inertial) -> None:
     ET.SubElement(inertial_element, "inertia", values)
 
 
-def _add_geometry(element: ET.Element, shape: Shape) -> None:
+def _add_geometry(element: ET.Element, shape: Shape, mesh: str) -> None:
     primitive = shape.primitive
-    if isinstance(primitive, Capsule):
+    if isinstance(primitive, Hull):
+        ET.SubElement(element, "origin", xyz="0 0 0", rpy="0 0 0")
+        ET.SubElement(ET.SubElement(element, "geometry"), "mesh", filename=mesh)
+        return
+    if isinstance(primitive, Capsule | Cylinder):
         start, end = np.asarray(primitive.start, float), np.asarray(primitive.end, float)
         axis = end - start
         length = float(np.linalg.norm(axis))
