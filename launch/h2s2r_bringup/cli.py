@@ -21,6 +21,7 @@ COMMANDS = {
     "demonstrate": "demonstrate",
     "calibrate": "calibrate",
     "twin": "twin",
+    "embodiment": "embodiment",
     "record": "record",
     "import": "import_recording",
     "export": "export",

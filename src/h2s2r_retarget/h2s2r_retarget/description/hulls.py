@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_retarget.description.model import Description, Hull, Link
+from h2s2r_retarget.description.model import Box, Capsule, Cylinder, Description, Hull, Link, Primitive, Sphere
 
 FloatArray = NDArray[np.float64]
 
 _DIRECTIONS = 400
 """A larger mesh keeps its furthest corner in each of these directions: at most a degree or two off every normal."""
+_ROUND = 200
+"""Points on a ball."""
 
 
 def hull_file(link: Link, number: int) -> str:
@@ -37,13 +41,57 @@ def reduced(points: FloatArray) -> FloatArray:
     corners = points[_corners(points)[0]]
     if len(corners) <= _DIRECTIONS:
         return corners
-    # Directions spread evenly over the sphere (a Fibonacci spiral), scaled by the extent so that flat parts count.
-    step = np.arange(_DIRECTIONS) + 0.5
-    height, angle = 1.0 - 2.0 * step / _DIRECTIONS, np.pi * (1.0 + np.sqrt(5.0)) * step
+    # Scaled by the extent, so that the narrow sides of a flat part count.
+    directions = _directions(_DIRECTIONS) / np.ptp(corners, axis=0)
+    return corners[np.unique(np.argmax(directions @ corners.T, axis=1))]
+
+
+def surface_points(primitive: Primitive) -> FloatArray:
+    """Points `(K, 3)` m in the link's frame whose hull is the primitive; round ones lose about 1 % of their radius."""
+    if isinstance(primitive, Hull):
+        return np.array(primitive.points)
+    if isinstance(primitive, Box):
+        corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
+        return corners * np.array(primitive.size) + np.array(primitive.centre)
+    if isinstance(primitive, Sphere):
+        return np.array(primitive.centre) + primitive.radius * _directions(_ROUND)
+    start, end = np.array(primitive.start), np.array(primitive.end)
+    if isinstance(primitive, Capsule):
+        ball = primitive.radius * _directions(_ROUND)
+        return np.concatenate([start + ball, end + ball])
+    return _rims(primitive, start, end)
+
+
+def _rims(cylinder: Cylinder, start: FloatArray, end: FloatArray) -> FloatArray:
+    axis = (end - start) / np.linalg.norm(end - start)
+    side = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
+    side /= np.linalg.norm(side)
+    angle = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)[:, None]
+    rim = cylinder.radius * (np.cos(angle) * side + np.sin(angle) * np.cross(axis, side))
+    return np.concatenate([start + rim, end + rim])
+
+
+def volume(points: FloatArray) -> float:
+    """Of the points' convex hull [m^3]."""
+    from scipy.spatial import ConvexHull
+
+    return float(ConvexHull(points).volume)
+
+
+def depth_inside(points: FloatArray, at: FloatArray) -> float:
+    """How far [m] a point `(3,)` lies below the surface of the points' hull; negative outside (a lower bound)."""
+    from scipy.spatial import ConvexHull
+
+    equations = ConvexHull(points).equations
+    return float(-(equations[:, :3] @ at + equations[:, 3]).max())
+
+
+def _directions(count: int) -> FloatArray:
+    """Unit vectors `(count, 3)` spread evenly over the sphere: a Fibonacci spiral."""
+    step = np.arange(count) + 0.5
+    height, angle = 1.0 - 2.0 * step / count, np.pi * (1.0 + np.sqrt(5.0)) * step
     radius = np.sqrt(1.0 - height**2)
-    directions = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
-    kept = np.unique(np.argmax(directions / np.ptp(corners, axis=0) @ corners.T, axis=1))
-    return corners[kept]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
 
 
 def _corners(points: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

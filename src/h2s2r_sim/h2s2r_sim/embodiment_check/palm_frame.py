@@ -39,10 +39,8 @@ def check(subject: Subject) -> list[Finding]:
 def _of_the_thumb(thumb: FloatArray, others: FloatArray, turn: str) -> list[Finding]:
     """Arrays `(N, 3)` and `(N, F, 3)` m in the palm; the first posture is home."""
     towards = 1000.0 * float(thumb[0, 1] - others[0, :, 1].mean())
-    # How much further the fingers get to the palm's side than to its back.
-    closing = 1000.0 * float(
-        others[..., 0].max() - others[0, :, 0].mean() - abs(others[0, :, 0].mean() - others[..., 0].min())
-    )
+    # How much further the fingers ever get to the palm's side than to its back.
+    closing = 1000.0 * float(others[..., 0].max() + others[..., 0].min())
     left = f"a left hand, or a palm turned by 180 deg: {turn}"
     return [
         noted(at_least(_NAME, "thumb on the +y side at home", towards, 0.0, "mm", left)),
