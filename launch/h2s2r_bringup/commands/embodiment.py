@@ -13,7 +13,8 @@ _PATH = click.Path(path_type=Path)
 def command() -> None:
     """Bring in another robot, and check one.
 
-    An embodiment is one YAML with a URDF and an MJCF beside it: an arm that carries a hand.
+    In: a URDF of anybody's, or two to be joined. Out: an embodiment, which is one YAML with a URDF and an MJCF
+    beside it, an arm that carries a hand; and a table of what is still to be done to it.
 
     \b
     Examples:
