@@ -56,7 +56,7 @@ def random_hands(embodiment: Embodiment, count: int, seed: int, *, world: Collis
     random = np.random.default_rng(seed)
     palms = _reachable_palms(embodiment, count, random, world)
     hands = hand_shapes(count, random)
-    T = palms @ np.asarray(inverse(palm_target(hands)))
+    T = palms @ np.asarray(inverse(palm_target(hands, embodiment)))
     return np.asarray(transform_points(T, hands), dtype=float)
 
 

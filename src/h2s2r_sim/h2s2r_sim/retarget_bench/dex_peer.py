@@ -2,7 +2,8 @@
 
 Built from its own configuration class. The palm stands still, so its six free joints are left out, and the middle
 links of its Allegro file are not targets, as nobody else is asked for them. There is no filter (its value for
-positions) and, as in its own test of accuracy, no pull towards the posture before: the hands are not a sequence.
+positions), and it stops by its own rule. `CONFIGURED` pulls towards the posture before, which is here the start;
+`ACCURATE` does not, as in its own test of accuracy, since the hands are not a sequence.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_retarget.embodiment import HUMAN_TIPS, Embodiment
+from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_sim.retarget_bench.bare_model import bare_urdf
 from h2s2r_sim.retarget_bench.peer import Array
 
-NORMAL_DELTA = 0.0
+CONFIGURED, ACCURATE = 4e-3, 0.0
+"""Its `normal_delta`."""
 
 
 class DexPeer:
@@ -26,12 +28,13 @@ class DexPeer:
 
     Args:
         embodiment: The robot.
+        normal_delta: The pull.
 
     Raises:
         InputError: dex-retargeting is not installed.
     """
 
-    def __init__(self, embodiment: Embodiment) -> None:
+    def __init__(self, embodiment: Embodiment, normal_delta: float) -> None:
         configuration_type = _library().RetargetingConfig
         with tempfile.TemporaryDirectory() as folder:
             urdf = Path(folder) / "hand.urdf"
@@ -40,8 +43,8 @@ class DexPeer:
                 type="position",
                 urdf_path=str(urdf),
                 target_link_names=list(embodiment.fingertip_frames),
-                target_link_human_indices=np.array([HUMAN_TIPS[name] for name in embodiment.human_fingertips]),
-                normal_delta=NORMAL_DELTA,
+                target_link_human_indices=np.arange(len(embodiment.fingertip_frames)),
+                normal_delta=normal_delta,
                 low_pass_alpha=1.0,
             )
             self._retargeting = configuration.build()

@@ -1,0 +1,52 @@
+"""How well postures meet targets; the same for everybody, from the joint positions alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from h2s2r_perception.geometry import rotation_angle
+from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.kinematics import BatchedKinematics
+from h2s2r_retarget.solutions import PALM_TOLERANCE_M, PALM_TOLERANCE_RAD
+from h2s2r_sim.retarget_bench.finger_chains import fingertips_in_palm
+from h2s2r_sim.retarget_bench.targets import Targets
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Of N postures."""
+
+    palm_m: Array
+    """`(N,)`."""
+    palm_rad: Array
+    """`(N,)`."""
+    fingertip_m: Array
+    """`(N, F)`, in the palm's frame: where the hand is put is the palm's residual."""
+
+    @property
+    def palm_reached(self) -> NDArray[np.bool_]:
+        """`(N,)`: within 1 mm and 0.5 deg."""
+        return (self.palm_m <= PALM_TOLERANCE_M) & (self.palm_rad <= PALM_TOLERANCE_RAD)
+
+
+def residuals(embodiment: Embodiment, joint_position: Array, targets: Targets) -> Residuals:
+    """Of `(N, J)` rad or m."""
+    T = np.asarray(BatchedKinematics(embodiment).palm(joint_position).T_world_palm)
+    tips = fingertips_in_palm(embodiment, joint_position[:, embodiment.arm_dof :])
+    return Residuals(
+        palm_m=np.linalg.norm(T[:, :3, 3] - targets.T_world_palm[:, :3, 3], axis=1),
+        palm_rad=np.asarray(rotation_angle(T[:, :3, :3], targets.T_world_palm[:, :3, :3]), dtype=float),
+        fingertip_m=np.linalg.norm(tips - targets.fingertips_palm, axis=2),
+    )
+
+
+def over_limits(embodiment: Embodiment, joint_position: Array) -> float:
+    """The furthest that any joint is outside its limits [rad or m]; 0 if none is."""
+    limits = embodiment.limits
+    outside = np.maximum(limits.lower - joint_position, joint_position - limits.upper)
+    return float(max(outside.max(), 0.0))

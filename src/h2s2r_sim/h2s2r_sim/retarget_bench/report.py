@@ -1,0 +1,69 @@
+"""The figures as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from h2s2r_perception.artefact.figures import Figure
+from h2s2r_sim.retarget_bench.comparison import BATCHED, OURS, PEERS
+
+_METHODS = (BATCHED, OURS, *(name for names in PEERS.values() for name in names))
+_SPREAD = ("mean", "p50", "p95", "p99")
+_HEADLINE = ("palm_success_fraction", "time_ratio_", "residual_ratio_", "controller_", "live_")
+
+
+def tables(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
+    """Markdown."""
+    blocks = [_success(figures, embodiments), _best(figures, embodiments)]
+    hand = ("ms", "tip_mm_mean", "tip_mm_p50", "tip_mm_p95", "tip_over_best_mm_mean", "tip_over_best_mm_p95")
+    palm = ("palm_reached_fraction", "palm_mm_p50", "palm_mm_p95", "palm_deg_p95")
+    blocks.append(_methods("arm and hand", figures, "arm_hand_{}", (*hand[:1], *palm, *hand[1:])))
+    blocks.append(_methods("hand alone", figures, "hand_{}", hand))
+    blocks += [_methods(f"hand alone, {name}", figures, "hand_{}", hand, f"_{name}") for name in embodiments]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def headline(figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """The figures that fit on one screen: those the issue asks for."""
+    return {key: value for key, value in figures.items() if key.startswith(_HEADLINE)}
+
+
+def _success(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
+    rows = []
+    for name in embodiments:
+        key = f"palm_success_fraction_{name}"
+        interval = f"{_share(figures[f'{key}_low'])} to {_share(figures[f'{key}_high'])}"
+        overlap = _number(figures[f"accepted_overlap_mm_max_{name}"])
+        rows.append(f"{name} | {_share(figures[key])} ({interval}) | {overlap}")
+    head = "over a table | palm success [%] (95 % interval) | deepest overlap in an accepted solution [mm]"
+    return "\n".join([head, "--- | --- | ---", *rows])
+
+
+def _best(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
+    rows = []
+    for name in embodiments:
+        spreads = [[f"{what}_mm_{q}_{name}" for q in _SPREAD] for what in ("tip", "best_tip", "tip_over_best")]
+        cells = [" / ".join(_number(figures[key]) for key in keys) for keys in spreads]
+        cells.append(_share(figures[f"tip_within_1mm_of_best_fraction_{name}"]))
+        rows.append(" | ".join([name, *cells]))
+    head = "fingertips, mean / p50 / p95 / p99 [mm] | ours | best possible | ours over best | within 1 mm of it [%]"
+    return "\n".join([head, "--- | --- | --- | --- | ---", *rows])
+
+
+def _methods(title: str, figures: Mapping[str, Figure], pattern: str, columns: Sequence[str], suffix: str = "") -> str:
+    rows = []
+    for method in _METHODS:
+        keys = [f"{pattern.format(method)}_{column}{suffix}" for column in columns]
+        if keys[0] in figures:
+            rows.append(" | ".join([method, *(_number(figures[key]) for key in keys)]))
+    if not rows:
+        return ""
+    return "\n".join([" | ".join([title, *columns]), " | ".join(["---"] * (len(columns) + 1)), *rows])
+
+
+def _share(value: Figure) -> str:
+    return f"{100.0 * value:.1f}" if isinstance(value, float) else "-"
+
+
+def _number(value: Figure) -> str:
+    return "-" if value is None else f"{value:.3g}"
