@@ -75,7 +75,7 @@ class BoundingCapsules:
         """
         a, b = ends[:, :, shapes]
         T = np.broadcast_to(T_world_box, (ends.shape[-1], 4, 4))
-        at = [_box_distance(point, T, half_size_m) for point in (a, (a + b) / 2, b)]
+        at = [box_distance(point, T, half_size_m) for point in (a, (a + b) / 2, b)]
         quarter = np.sqrt(np.sum((b - a) ** 2, axis=0)) / 4
         lowest = np.minimum(at[0] + at[1], at[1] + at[2]) / 2 - quarter
         return np.asarray(lowest - self.radius[shapes][:, None])
@@ -126,7 +126,7 @@ def _dot(a: Array, b: Array) -> Array:
     return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
-def _box_distance(point: Array, T: Array, half_size_m: Array) -> Array:
+def box_distance(point: Array, T: Array, half_size_m: Array) -> Array:
     """Signed distance `(K, N)` of points `(3, K, N)` to boxes `T (N, 4, 4)`."""
     offset = point - T[:, :3, 3].T[:, None]
     outside, deepest = np.zeros(point.shape[1:]), np.full(point.shape[1:], -np.inf)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_retarget.bounding_capsules import bounding_capsules
+from h2s2r_retarget.bounding_capsules import bounding_capsules, box_distance
 from h2s2r_retarget.collision_world import (
     BoxObstacle,
     CollisionWorld,
@@ -164,6 +164,19 @@ class CollisionChecker:
             if worst > -1e-5:
                 break
         return point
+
+    def near_point(self, points: Array, radius_m: float, T_world_object: Array | None) -> NDArray[np.bool_]:
+        """Which balls `(N, F)` about points `(N, F, 3)` m may touch an obstacle; the object is at `(N, 4, 4)`."""
+        columns = np.ascontiguousarray(points.transpose(2, 1, 0))
+        touched = np.zeros(points.shape[:2], dtype=bool)
+        for index, obstacle in enumerate(self._obstacles):
+            T: Array | None = obstacle.box_placement
+            if index == len(self.world.statics):
+                T = None if T_world_object is None else T_world_object @ obstacle.box_placement
+            if T is not None:
+                T = np.broadcast_to(T, (len(points), 4, 4))
+                touched |= (box_distance(columns, T, obstacle.half_size_m) < radius_m + _ROUNDING_M).T
+        return touched
 
     def contacts(self, joint_position: Array, T_world_object: Array | None, *, within_m: float = 0.0) -> list[Contact]:
         """All pairs of a robot shape and an obstacle closer than `within_m`, the worst first.

@@ -45,5 +45,14 @@ def fingertip_targets(hand_joints: NDArray[np.float64], embodiment: Embodiment) 
     return np.stack(tips, axis=-2)
 
 
+def fingertip_directions(hand_joints: NDArray[np.float64], embodiment: Embodiment) -> NDArray[np.float64]:
+    """Where the robot's last links are to point, `(..., F, 3)` unit: as the human's last phalanges do, on average."""
+    last = [
+        (hand_joints[..., list(joints), :] - hand_joints[..., [joint - 1 for joint in joints], :]).mean(axis=-2)
+        for joints in embodiment.followed_joints
+    ]
+    return _unit(np.stack(last, axis=-2))
+
+
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return vector / np.linalg.norm(vector, axis=-1, keepdims=True)

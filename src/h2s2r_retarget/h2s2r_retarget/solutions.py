@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,3 +45,21 @@ def is_accepted(palm_error_m: Array, palm_error_rad: Array, penetration_m: Array
     """The rule of `TwoStepSolutions.accepted`."""
     reached = (palm_error_m <= PALM_TOLERANCE_M) & (palm_error_rad <= PALM_TOLERANCE_RAD)
     return np.asarray(reached & (penetration_m <= PENETRATION_LIMIT_M))
+
+
+def joined(
+    solutions: TwoStepSolutions, others: TwoStepSolutions, rows: NDArray[np.int64], taken: NDArray[np.int64]
+) -> TwoStepSolutions:
+    """`solutions` with `rows` replaced by the rows `taken` of `others`."""
+    values: dict[str, Any] = {}
+    for field in fields(TwoStepSolutions):
+        value, other = getattr(solutions, field.name), getattr(others, field.name)
+        if isinstance(value, tuple):
+            entries = list(value)
+            for row, index in zip(rows, taken, strict=True):
+                entries[row] = other[index]
+            values[field.name] = tuple(entries)
+        else:
+            values[field.name] = value.copy()
+            values[field.name][rows] = other[taken]
+    return TwoStepSolutions(**values)

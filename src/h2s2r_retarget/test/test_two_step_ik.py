@@ -55,12 +55,14 @@ def test_twenty_random_reachable_palms_in_free_space(embodiment):
     lower, upper = embodiment.limits.lower, embodiment.limits.upper
     postures[:, 7:] = lower[7:] + (upper - lower)[7:] * random.uniform(0.3, 0.7, (20, 16))
     hands = BatchedKinematics(embodiment).forward(np.clip(postures, lower, upper))
-    for T, tips in zip(hands.T_world_palm, hands.fingertip_position, strict=True):
+    free = [not solver.checker.self_contacts(posture) for posture in np.clip(postures, lower, upper)]
+    assert sum(free) > 10
+    for T, tips, possible in zip(hands.T_world_palm, hands.fingertip_position, free, strict=True):
         solution = solver.solve(T, tips, None)
         assert_fits(embodiment, solution)
         assert (solution.target_shift == 0.0).all()
-        # Tips that some posture reaches are reached.
-        assert solution.fingertip_error_m.max() < 2e-3
+        # Tips that some posture reaches without touching itself are reached.
+        assert not possible or solution.fingertip_error_m.max() < 2e-3
 
 
 def test_before_the_box_the_hand_fits_without_moving_its_target(embodiment, world, hand_at):

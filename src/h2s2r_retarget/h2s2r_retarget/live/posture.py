@@ -57,7 +57,7 @@ class LivePosture:
         self.kinematics = BatchedKinematics(embodiment)
         self._configuration = configuration
         self._checker = CollisionChecker(embodiment, world)
-        self._fingers = FingerSolver(self._checker)
+        self._fingers = FingerSolver(self._checker, self.kinematics)
         self._last_arm_joint = int(self._checker.model.getJointId(embodiment.arm_joint_names[-1]))
         self._shift = np.zeros(3)
 
@@ -90,7 +90,9 @@ class LivePosture:
         # The arm's step is shortened as a whole, which keeps the palm's direction; fingers are on their own.
         arm_step = moved[:arm_dof] - joint_position[:arm_dof]
         moved[:arm_dof] = joint_position[:arm_dof] + arm_step / max(1.0, np.max(np.abs(arm_step) / largest[:arm_dof]))
-        moved = self._fingers.solve(moved, fingertips, None, iterations=configuration.finger_iterations)
+        moved = self._fingers.solve(
+            moved[None], fingertips[None], None, None, iterations=configuration.finger_iterations, keep_start=True
+        )[0]
         moved[arm_dof:] = np.clip(moved[arm_dof:] - joint_position[arm_dof:], -largest[arm_dof:], largest[arm_dof:])
         moved[arm_dof:] += joint_position[arm_dof:]
         contacts = self._checker.contacts(moved, None, within_m=configuration.look_ahead_m)
