@@ -67,11 +67,9 @@ class CommandPath:
         )
         self._target_guard = CommandGuard(limits, joint_names, targets)
         self._guard = CommandGuard(limits, joint_names, commands)
-        self._interpolator = TargetInterpolator(limits, period_s, self.configuration.interpolation)
+        self._interpolator = TargetInterpolator(limits, self.configuration.interpolation)
         self._arrived: deque[tuple[int | None, Vector]] = deque(maxlen=32)
         self._target_ns: int | None = None
-        self._period_ns = round(1e9 * period_s)
-        self._stamp_ns: int | None = None
         self._noted: Intervention | None = None
 
     @property
@@ -94,7 +92,6 @@ class CommandPath:
         self.release()
         self._guard.start(position)
         self._interpolator.start(position, stamp_ns)
-        self._stamp_ns = None
 
     def release(self) -> None:
         """Forget the targets: brake and hold, without that being a fault. The next target begins a new stream."""
@@ -123,11 +120,8 @@ class CommandPath:
         """The command `(J,)` [rad] for this cycle; None only as long as nothing was measured or started from."""
         while self._arrived:
             self._judge_target(*self._arrived.popleft(), stamp_ns, measured)
-        for passed_ns in self._cycles_since(stamp_ns):
-            wanted = self._interpolator.step(passed_ns)
-        self._stamp_ns = stamp_ns
         result = self._guard.check(
-            wanted,
+            self._interpolator.command(stamp_ns),
             stamp_ns=stamp_ns,
             measured=measured,
             measured_stamp_ns=measured_stamp_ns,
@@ -135,12 +129,6 @@ class CommandPath:
         )
         self._note()
         return result.command
-
-    def _cycles_since(self, stamp_ns: int) -> range:
-        # Cycles that never came have passed all the same; after a long gap the guard latches anyway.
-        passed = 1 if self._stamp_ns is None else round((stamp_ns - self._stamp_ns) / self._period_ns)
-        first = stamp_ns - (min(max(passed, 1), 60) - 1) * self._period_ns
-        return range(first, stamp_ns + 1, self._period_ns)
 
     def _judge_target(self, target_ns: int | None, target: Vector, stamp_ns: int, measured: Vector) -> None:
         if self._guard.latched is not None:

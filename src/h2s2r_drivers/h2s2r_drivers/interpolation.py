@@ -1,16 +1,15 @@
 """From joint targets at 60 Hz to one command for each cycle of a driver, with bounded velocity, acceleration, jerk.
 
-Four steps, each of which keeps what the one before it kept:
+The targets become knots, evenly spaced by one target period T, of a path of straight lines that is averaged twice
+over T: the uniform cubic B-spline with the knots as control points. Its velocity, acceleration and jerk are weighted
+means of the knots' first, second and third differences, so a stream that keeps limits at 60 Hz keeps them at any
+rate, whatever the two rates are to each other: no stop and go. The knots take the phase of the stream when it begins;
+a target that comes off the beat is carried along its own velocity to its knot.
 
-1. The targets, placed by their stamps and played `delay_s` later, are joined by straight lines.
-2. A moving average as long as the targets are apart turns the corners into bounded acceleration: an average of
-   velocities is within their limit, and each window holds one corner.
-3. A limiter, which passes on exactly what is within velocity and acceleration limits. What is not (the stream
-   fell silent, or comes back after a gap) it follows in the frame of the moving target: it never speeds up so far
-   that it could not brake.
-4. A second moving average turns steps of acceleration into ramps: jerk is at most 2 a / its length.
-
-When targets run out the limiter brakes and holds; it never guesses where a target would have gone.
+Before a target becomes a knot it passes a limiter. What is within velocity and acceleration limits goes through
+unchanged. What is not (the stream comes back after a gap) is followed in the frame of the moving target, never faster
+than it could brake. When targets run out, knots that brake take their place: the path never guesses where a target
+would have gone. Jerk is then at most 2 a / T.
 """
 
 from __future__ import annotations
@@ -38,95 +37,93 @@ class InterpolationConfiguration:
     """Time from a target's stamp to its arrival that does not disturb the motion: two FRI cycles and the middleware."""
 
     @property
-    def delay_s(self) -> float:
-        """A line needs its far end; how much later than its stamp a target is played."""
-        return self.target_period_s + self.allowed_latency_s
+    def lag_s(self) -> float:
+        """From a target's stamp to its command: a line needs its far end, two averages their middle."""
+        return 2.0 * self.target_period_s + self.allowed_latency_s
 
 
 class TargetInterpolator:
-    """Remembers the newest targets, the limiter's position and velocity, and both averages' windows.
+    """Remembers the newest knots of the path and the newest target.
 
     Args:
         limits: `(J,)` each; what leaves keeps velocity and acceleration.
-        period_s: Of the cycle.
         configuration: See there.
     """
 
-    def __init__(
-        self, limits: JointLimits, period_s: float, configuration: InterpolationConfiguration | None = None
-    ) -> None:
+    def __init__(self, limits: JointLimits, configuration: InterpolationConfiguration | None = None) -> None:
         self.configuration = configuration or InterpolationConfiguration()
-        self._limits, self._period_s = limits, period_s
-        self._length = max(int(np.ceil(self.configuration.target_period_s / period_s)), 1)
-        self._delay_ns = round(1e9 * self.configuration.delay_s)
-        self._gap_ns = round(1e9 * self.configuration.target_period_s)
-        self._step = limits.acceleration * period_s
-        self._targets: deque[tuple[int, Vector]] = deque(maxlen=16)
+        self._limits = limits
+        self._period_s = self.configuration.target_period_s
+        self._period_ns = round(1e9 * self._period_s)
+        self._delay_ns = round(1e9 * (self._period_s + self.configuration.allowed_latency_s))
+        self._knots: deque[tuple[int, Vector]] = deque()
         self.start(np.zeros_like(limits.velocity), 0)
-
-    @property
-    def lag_s(self) -> float:
-        """From a target's stamp to the command that stands for it."""
-        return self.configuration.delay_s + (self._length - 1) * self._period_s
 
     def start(self, position: Vector, stamp_ns: int) -> None:
         """Stand at `position (J,)` [rad] and forget all targets."""
-        self._position, self._velocity = position.copy(), np.zeros_like(position)
-        self._averaged = position.copy()
-        self._first = np.tile(position, (self._length, 1))
-        self._second = self._first.copy()
-        self._place = 0
-        self._targets.clear()
-        self._targets.append((stamp_ns, position.copy()))
+        self._knots.clear()
+        self._velocity = np.zeros_like(position)
+        self._target = (stamp_ns, position.copy())
+        first_ns = stamp_ns - self._delay_ns - 3 * self._period_ns
+        self._knots.append((first_ns, position.copy()))
+        self._knots.append((first_ns + self._period_ns, position.copy()))
 
     def pursue(self, stamp_ns: int, target: Vector) -> None:
         """Take a target `(J,)` [rad] of this stamp; one that is older than its predecessor is ignored."""
-        last_ns, last = self._targets[-1]
-        if stamp_ns <= last_ns:
+        target_ns, before = self._target
+        if stamp_ns <= target_ns:
             return
-        if stamp_ns - last_ns > 2 * self._gap_ns:
-            # The stream stood; the line to here begins one period ago, not when it fell silent.
-            self._targets.append((stamp_ns - self._gap_ns, last))
-        self._targets.append((stamp_ns, target))
+        self._target = (stamp_ns, target)
+        apart_ns = min(stamp_ns - target_ns, self._period_ns)  # before a gap the stream stood
+        moving = (target - before) / (1e-9 * apart_ns)
+        if stamp_ns - target_ns > 2 * self._period_ns:
+            self._brake_until(stamp_ns - self._period_ns - self._period_ns // 2)
+        if not self._velocity.any() and stamp_ns - self._period_ns > self._knots[-1][0]:
+            self._knots.append((stamp_ns - self._period_ns, self._knots[-1][1]))
+        while (knot_ns := self._knots[-1][0] + self._period_ns) <= stamp_ns + self._period_ns // 2:
+            self._append(knot_ns, moving, target + moving * (1e-9 * (knot_ns - stamp_ns)))
 
-    def step(self, stamp_ns: int) -> Vector:
-        """The command `(J,)` [rad] for the cycle of this stamp; call once for each cycle."""
-        played_ns = stamp_ns - self._delay_ns
-        has_target = self._targets[-1][0] >= played_ns
-        self._first[self._place] = self._line(played_ns)
-        averaged = self._first.mean(axis=0)
-        self._limit(averaged, has_target)
-        self._averaged = averaged
-        self._second[self._place] = self._position
-        self._place = (self._place + 1) % self._length
-        command: Vector = self._second.mean(axis=0)
-        return command
+    def command(self, stamp_ns: int) -> Vector:
+        """The command `(J,)` [rad] of this time; times must not decrease."""
+        end_ns = stamp_ns - self._delay_ns
+        self._brake_until(end_ns)
+        while self._knots[1][0] <= end_ns - 2 * self._period_ns:
+            self._knots.popleft()
+        times_s = np.array([knot_ns - end_ns for knot_ns, _ in self._knots]) * 1e-9
+        positions = np.array([position for _, position in self._knots])
+        slopes = np.diff(positions, axis=0) / np.diff(times_s)[:, None]
+        # A line passes both averages one period late; every corner adds the average of a ramp.
+        bends = _averaged_ramp(-times_s[1:-1], self._period_s)
+        path: Vector = positions[0] + (-times_s[0] - self._period_s) * slopes[0] + bends @ np.diff(slopes, axis=0)
+        return path
 
-    def _line(self, played_ns: int) -> Vector:
-        targets = self._targets
-        while len(targets) > 2 and targets[1][0] <= played_ns:
-            targets.popleft()
-        start_ns, start = targets[0]
-        if len(targets) == 1 or played_ns <= start_ns:
-            return start
-        end_ns, end = targets[1]
-        share = min((played_ns - start_ns) / (end_ns - start_ns), 1.0)
-        line: Vector = start + share * (end - start)
-        return line
+    def _brake_until(self, stamp_ns: int) -> None:
+        while (last_ns := self._knots[-1][0]) < stamp_ns:
+            self._append(last_ns + self._period_ns, np.zeros_like(self._velocity), None)
 
-    def _limit(self, averaged: Vector, has_target: bool) -> None:
-        dt_s, limits = self._period_s, self._limits
-        if has_target:
-            moving = (averaged - self._averaged) / dt_s
-            behind = self._averaged - self._position
-            cap = _stopping_speed(np.abs(behind), _CATCH_UP_SHARE * self._step, dt_s)
+    def _append(self, stamp_ns: int, moving: Vector, target: Vector | None) -> None:
+        last, dt_s = self._knots[-1][1], self._period_s
+        step = self._limits.acceleration * dt_s
+        wanted = moving
+        if target is not None:
+            behind = target - moving * dt_s - last
+            cap = _stopping_speed(np.abs(behind), _CATCH_UP_SHARE * step, dt_s)
             wanted = moving + np.clip(behind / dt_s, -cap, cap)
-        else:
-            wanted = np.zeros_like(self._velocity)
-        velocity = np.clip(wanted, self._velocity - self._step, self._velocity + self._step)
-        velocity = np.clip(velocity, -limits.velocity, limits.velocity)
+        velocity = np.clip(wanted, self._velocity - step, self._velocity + step)
+        velocity = np.clip(velocity, -self._limits.velocity, self._limits.velocity)
+        position = np.clip(last + velocity * dt_s, self._limits.position_lower, self._limits.position_upper)
         self._velocity = velocity
-        self._position = np.clip(self._position + velocity * dt_s, limits.position_lower, limits.position_upper)
+        self._knots.append((stamp_ns, position))
+
+
+def _averaged_ramp(time_s: Vector, period_s: float) -> Vector:
+    # max(t, 0) averaged twice over the period before t: third powers, since averaging integrates.
+    def cube(t: Vector) -> Vector:
+        positive = np.maximum(t, 0.0)
+        return positive * positive * positive
+
+    ramp: Vector = (cube(time_s) - 2.0 * cube(time_s - period_s) + cube(time_s - 2.0 * period_s)) / (6.0 * period_s**2)
+    return ramp
 
 
 def _stopping_speed(distance: Vector, step: Vector, dt_s: float) -> Vector:

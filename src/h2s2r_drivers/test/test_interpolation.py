@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from h2s2r_drivers.interpolation import InterpolationConfiguration, TargetInterpolator
+from h2s2r_drivers.interpolation import TargetInterpolator
 from h2s2r_drivers.joint_limits import JointLimits
 
 LIMITS = JointLimits(np.array([-2.0, -2.0]), np.array([2.0, 2.0]), np.array([1.5, 3.0]), np.array([10.0, 20.0]))
@@ -19,23 +19,23 @@ def sine(stamp_ns):
 
 def play(targets, seconds, *, latency_ns=6_000_000, cycle_ns=CYCLE_NS):
     """The commands `(N, 2)` for targets `(stamp, position)` that arrive this much later."""
-    interpolator = TargetInterpolator(LIMITS, cycle_ns * 1e-9)
+    interpolator = TargetInterpolator(LIMITS)
     interpolator.start(targets[0][1], 0)
     waiting, commands = list(targets), []
     for stamp_ns in range(cycle_ns, round(seconds * 1e9), cycle_ns):
         while waiting and waiting[0][0] + latency_ns <= stamp_ns:
             interpolator.pursue(*waiting.pop(0))
-        commands.append(interpolator.step(stamp_ns))
+        commands.append(interpolator.command(stamp_ns))
     return np.array(commands), interpolator
 
 
-def check_limits(commands, dt_s=5e-3, length=4):
+def check_limits(commands, dt_s=5e-3):
     velocity = np.diff(commands, axis=0) / dt_s
     acceleration = np.diff(velocity, axis=0) / dt_s
     jerk = np.diff(acceleration, axis=0) / dt_s
     assert (np.abs(velocity) <= LIMITS.velocity * (1 + 1e-9)).all()
     assert (np.abs(acceleration) <= LIMITS.acceleration * (1 + 1e-6)).all()
-    assert (np.abs(jerk) <= 2 * LIMITS.acceleration / (length * dt_s) * (1 + 1e-6)).all()
+    assert (np.abs(jerk) <= 2 * LIMITS.acceleration / (TARGET_NS * 1e-9) * (1 + 1e-6)).all()
     return jerk
 
 
@@ -43,31 +43,31 @@ def test_a_stream_within_the_limits_is_followed_late_by_the_stated_lag_and_not_c
     stamps = np.arange(0, 3_000_000_000, TARGET_NS)
     commands, interpolator = play([(int(s), sine(s)) for s in stamps], 2.9)
     jerk = check_limits(commands)
-    times_ns = CYCLE_NS * np.arange(1, len(commands) + 1) - round(1e9 * interpolator.lag_s)
+    times_ns = CYCLE_NS * np.arange(1, len(commands) + 1) - round(1e9 * interpolator.configuration.lag_s)
     expected = sine(times_ns[:, None])
     # It starts moving at full speed, and the averages flatten a crest a little.
     assert np.abs(commands - expected)[200:].max() < 1e-3
-    analytic = 0.26 * 8.0**3
-    assert np.abs(jerk[200:]).max() < 4 * analytic, "no stop and go between the rates"
+    # At 60 Hz the stream's own third difference is what a controller with a jerk limit would keep.
+    stream = np.abs(np.diff(sine(stamps[:, None]), n=3, axis=0)).max(axis=0) / (TARGET_NS * 1e-9) ** 3
+    assert (np.abs(jerk[200:]).max(axis=0) <= 1.01 * stream).all(), "no stop and go between the rates"
 
 
 @pytest.mark.parametrize("cycle_ns", [2_000_000, 3_000_000, 5_000_000, 10_000_000])
 def test_the_limits_hold_at_every_cycle_a_wire_has(cycle_ns):
     stamps = np.arange(0, 1_500_000_000, TARGET_NS)
     commands, _ = play([(int(s), sine(s)) for s in stamps], 1.4, cycle_ns=cycle_ns)
-    check_limits(commands, cycle_ns * 1e-9, int(np.ceil(TARGET_NS / cycle_ns)))
+    check_limits(commands, cycle_ns * 1e-9)
 
 
 def test_when_targets_run_out_it_brakes_and_stands_and_comes_back_within_the_limits():
     stamps = np.arange(0, 3_000_000_000, TARGET_NS)
     silent = (stamps > 900_000_000) & (stamps < 1_500_000_000)
-    commands, _ = play([(int(s), sine(s)) for s in stamps[~silent]], 2.9)
+    commands, interpolator = play([(int(s), sine(s)) for s in stamps[~silent]], 2.9)
     check_limits(commands)
     standing = commands[round(1.4 / 5e-3) : round(1.5 / 5e-3)]
     assert np.ptp(standing, axis=0).max() == 0.0
-    lag = InterpolationConfiguration().delay_s + 3 * 5e-3
-    end = CYCLE_NS * len(commands)
-    assert np.abs(commands[-1] - sine(end - round(1e9 * lag))).max() < 2e-3
+    end_ns = CYCLE_NS * len(commands) - round(1e9 * interpolator.configuration.lag_s)
+    assert np.abs(commands[-1] - sine(end_ns)).max() < 2e-3
 
 
 @settings(max_examples=30, deadline=None)
