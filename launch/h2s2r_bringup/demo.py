@@ -38,31 +38,43 @@ def run_demo(selection: TaskSelection, *, force: bool = False) -> None:
     from h2s2r_bringup.report import gather
 
     started = time.monotonic()
+    with only_writer(selection.human):
+        outcomes = run_pipeline(human_stages(selection), force=force)
     with only_writer(selection.run):
-        outcomes = run_pipeline(demo_stages(selection, afresh=force), force=force)
+        outcomes += run_pipeline(robot_stages(selection, afresh=force), force=force)
         figures = gather(selection.run)
     total_s = time.monotonic() - started
     print("\n".join(summary_lines(outcomes, total_s, figures.values, selection.run.report)), flush=True)
 
 
-def demo_stages(selection: TaskSelection, *, afresh: bool = False) -> Iterator[Stage]:
-    """The stages in order, each made when its turn comes: a later one may need what an earlier one wrote.
+def human_stages(selection: TaskSelection) -> Iterator[Stage]:
+    """What has to do with the human alone, each made when its turn comes: a later one may need what an earlier wrote.
+
+    Every robot of the task shares what they make.
+    """
+    from h2s2r_bringup import stages
+
+    task, run = selection.load(), selection.human
+    if not is_imported(run):
+        yield stages.demonstrate_stage(task, run)
+    yield stages.perceive_stage(task, stages.PerceptionInput(run.recording), run.demonstration)
+
+
+def robot_stages(selection: TaskSelection, *, afresh: bool = False) -> Iterator[Stage]:
+    """The stages after that, for the robot.
 
     Args:
-        selection: The task and its run folder.
+        selection: The task, the robot and their run folder.
         afresh: Throw training's checkpoint away instead of going on from it.
     """
     from h2s2r_bringup import stages
     from h2s2r_bringup.commands.evaluate import EPISODES
 
     task, run = selection.load(), selection.run
-    if not is_imported(run):
-        yield stages.demonstrate_stage(task, run)
-    yield stages.perceive_stage(task, stages.PerceptionInput(run.recording), run.demonstration)
     yield stages.retarget_stage(task, run)
     yield stages.train_stage(task, run, profile="quick", resume=not afresh)
     yield stages.evaluate_stage(task, run, episodes=EPISODES)
-    yield stages.deploy_stage(selection.name_or_file, run, trials=TRIALS)
+    yield stages.deploy_stage(selection.name_or_file, run, trials=TRIALS, embodiment=selection.embodiment)
     yield stages.report_stage(run, task)
 
 

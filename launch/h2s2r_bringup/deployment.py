@@ -46,6 +46,8 @@ class DeploymentConfiguration:
     trials: int = 10
     seed: int = 0
     camera_latency_s: float = GraphSettings.camera_latency_s
+    embodiment: str = ""
+    """In the place of the task's own."""
 
 
 def up_to_date(run_folder: Path, configuration: DeploymentConfiguration) -> bool:
@@ -63,6 +65,7 @@ def run(
     *,
     seed: int = 0,
     camera_latency_s: float = GraphSettings.camera_latency_s,
+    embodiment: str = "",
     progress: Progress | None = None,
     report: Callable[[str], None] = print,
 ) -> int:
@@ -74,6 +77,7 @@ def run(
         trials: How many; at least 1.
         seed: Start poses and randomisation follow from it.
         camera_latency_s: Age of an image when it is published [s].
+        embodiment: Name or file of a robot in the place of the task's own.
         progress: Told the fraction done and what happens.
         report: Told the same in lines, and more of it when something fails.
 
@@ -95,9 +99,9 @@ def run(
                 expected=f"the {name} artefact",
                 remedy="run the stages before this one, or `h2s2r demo` for all",
             )
-    configuration = DeploymentConfiguration(task, trials, seed, camera_latency_s)
+    configuration = DeploymentConfiguration(task, trials, seed, camera_latency_s, embodiment)
     output = _fresh_folder(run_folder / "log" / "simulated")
-    settings = GraphSettings(run_folder, task, output, trials, seed, camera_latency_s)
+    settings = GraphSettings(run_folder, task, output, trials, seed, camera_latency_s, embodiment=embodiment)
     limit_s = START_ALLOWANCE_S + TRIAL_ALLOWANCE_S * trials
     code = up("simulated", settings, report=_follow(trials, progress, report), wall_limit_s=limit_s)
     if code == 0:

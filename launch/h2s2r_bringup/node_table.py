@@ -38,6 +38,8 @@ class GraphSettings:
     Recording, or a file of librealsense."""
     camera_pose: Path | None = None
     """A 4x4 file, or what `h2s2r calibrate camera` made; None: the pose in the Recording that is played, if one is."""
+    embodiment: str = ""
+    """Name or file of a robot in the place of the task's own; empty: the task's."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
     No node uses simulated time: all decide by the stamps of their messages.
     """
     run = settings.run_folder
-    task = load_task(settings.task)
+    task = load_task(settings.task, settings.embodiment or None)
     return (
         NodeSpec(
             name="simulated_robot",
@@ -84,6 +86,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             module="h2s2r_sim.nodes.simulated_robot",
             parameters={
                 "task": settings.task,
+                "embodiment": task.embodiment,
                 "run_folder": str(run),
                 "output_folder": str(settings.output_folder),
                 "seed": settings.seed,
@@ -115,7 +118,7 @@ def simulated(settings: GraphSettings) -> tuple[NodeSpec, ...]:
             package="h2s2r_policy",
             executable="policy",
             module="h2s2r_policy.nodes.policy",
-            parameters={"run_folder": str(run)},
+            parameters={"run_folder": str(run), "embodiment": task.embodiment},
             publishes=("/joint_target",),
             services=("/policy/start", "/policy/hold"),
         ),

@@ -15,9 +15,24 @@ DEFAULT_ROOT = Path("runs")
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one task's run, `<root>/<task>/` (docs/architecture.md)."""
+    """The folder of one task's run, `<root>/<task>/` (docs/architecture.md).
+
+    A run for another robot than the task's own has a folder of its own, `<root>/<task>-<embodiment>/`. What the human
+    did is seen once: there, recording, ground truth and demonstration are links into `human`.
+    """
 
     path: Path
+    human: Path | None = None
+    """Folder of the recording and the demonstration, when it is another than `path`."""
+
+    def link_human(self) -> None:
+        """Make the links, whether or not what they lead to exists yet; anything else of these names is left alone."""
+        if self.human is None:
+            return
+        for name in ("recording", "ground_truth", "demonstration"):
+            link = self.path / name
+            if not link.exists() and not link.is_symlink():
+                link.symlink_to(os.path.relpath(self.human / name, self.path))
 
     @property
     def recording(self) -> Path:
@@ -106,6 +121,7 @@ def only_writer(run: RunFolder) -> Iterator[None]:
 
     try:
         run.path.mkdir(parents=True, exist_ok=True)
+        run.link_human()
         lock = (run.path / ".lock").open("a+")
     except OSError as error:
         raise InputError(

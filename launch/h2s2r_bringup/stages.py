@@ -140,7 +140,7 @@ def evaluate_stage(task: Task, run: RunFolder, *, episodes: int, seed: int = 0) 
     return Stage("evaluate", "Evaluating", run.evaluation, current, make)
 
 
-def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> Stage:
+def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0, embodiment: str | None = None) -> Stage:
     """Trials through the ROS graph with a simulated robot and camera.
 
     Args:
@@ -148,16 +148,23 @@ def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0) -> St
         run: Where the artefacts lie.
         trials: How many.
         seed: Start poses and randomisation follow from it.
+        embodiment: Name or file of a robot in the place of the task's own.
     """
     from h2s2r_bringup.deployment import DeploymentConfiguration, up_to_date
     from h2s2r_bringup.deployment import run as run_trials
 
-    configuration = DeploymentConfiguration(task, trials, seed)
+    configuration = DeploymentConfiguration(task, trials, seed, embodiment=embodiment or "")
 
     def make(progress: StageProgress) -> None:
-        _demand_fitting_policy(run)
+        _demand_fitting_policy(task, run, embodiment)
         code = run_trials(
-            run.path, task, trials, seed=seed, progress=lambda done, _: progress.update(done), report=progress.say
+            run.path,
+            task,
+            trials,
+            seed=seed,
+            embodiment=embodiment or "",
+            progress=lambda done, _: progress.update(done),
+            report=progress.say,
         )
         _end_with(code)
 
@@ -172,6 +179,7 @@ def run_graph(
     seed: int = 0,
     camera: str = "realsense",
     camera_pose: Path | None = None,
+    embodiment: str | None = None,
 ) -> int:
     """Start a graph and leave it running until Ctrl-C; nothing is kept but logs, and takes that were recorded.
 
@@ -182,6 +190,7 @@ def run_graph(
         seed: Of what a simulated robot draws.
         camera: Of a graph that looks at the world (`GraphSettings.camera`).
         camera_pose: Where it stands.
+        embodiment: Name or file of a robot in the place of the task's own.
 
     Returns:
         The graph's exit code.
@@ -190,20 +199,28 @@ def run_graph(
     from h2s2r_bringup.up import up
 
     settings = GraphSettings(
-        run.path, task, run.path / "log" / graph, seed=seed, camera=camera, camera_pose=camera_pose
+        run.path,
+        task,
+        run.path / "log" / graph,
+        seed=seed,
+        camera=camera,
+        camera_pose=camera_pose,
+        embodiment=embodiment or "",
     )
     nodes = nodes_of(graph, settings)  # refuses an unknown name before the policy is looked at
     if any(node.name == "policy" for node in nodes):
         require_run(run)
-        _demand_fitting_policy(run)
+        _demand_fitting_policy(task, run, embodiment)
     return up(graph, settings)
 
 
-def _demand_fitting_policy(run: RunFolder) -> None:
+def _demand_fitting_policy(task: str, run: RunFolder, embodiment: str | None) -> None:
     """Refuse a policy made for another robot before any node is started; the nodes would refuse it one by one."""
     from h2s2r_policy.interface import open_policy
+    from h2s2r_retarget.embodiment import load_embodiment
+    from h2s2r_sim.task import load_task
 
-    open_policy(run.policy)
+    open_policy(run.policy, load_embodiment(load_task(task, embodiment).embodiment))
 
 
 def _end_with(code: int) -> None:

@@ -19,6 +19,7 @@ from launch import LaunchDescription
 ARGUMENTS = (
     ("run_folder", "runs/snackbox_push", "The run whose demonstration, retargeting and policy are deployed."),
     ("task", "snackbox_push", "Name of a bundled task, or the path of a task file."),
+    ("embodiment", "", "Name or file of a robot in the place of the task's own."),
     ("output_folder", "runs/snackbox_push/log/simulated", "Where the nodes leave trials, latencies and video."),
     ("trials", "0", "Number of trials; 0 runs until interrupted."),
     ("seed", "0", "Start poses and randomisation follow from it."),
@@ -48,7 +49,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def _robot_model(context):
     # What RViz needs to draw the robot and poses in one frame: its links' transforms, and where its base stands.
-    task = load_task(LaunchConfiguration("task").perform(context))
+    chosen = LaunchConfiguration("embodiment").perform(context)
+    task = load_task(LaunchConfiguration("task").perform(context), chosen or None)
     embodiment = load_embodiment(task.embodiment)
     base = ["--frame-id", "world", "--child-frame-id", embodiment.base_frame]
     description = {"robot_description": Path(embodiment.urdf).read_text(encoding="utf-8"), "use_sim_time": True}
@@ -67,6 +69,7 @@ def _nodes(context):
         trials=int(values["trials"]),
         seed=int(values["seed"]),
         camera_latency_s=float(values["camera_latency_s"]),
+        embodiment=values["embodiment"],
     )
     settings.output_folder.mkdir(parents=True, exist_ok=True)
     return [

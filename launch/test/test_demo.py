@@ -15,8 +15,9 @@ import pytest
 
 from h2s2r_bringup import cli, stages
 from h2s2r_bringup.commands.options import TaskSelection
-from h2s2r_bringup.demo import demo_stages, summary_lines
+from h2s2r_bringup.demo import human_stages, robot_stages, summary_lines
 from h2s2r_bringup.pipeline import Stage, run_pipeline, run_stage
+from h2s2r_bringup.run_folder import only_writer
 from h2s2r_perception.artefact import Schema, content_sha256, is_current, read_meta, writing
 
 NAMES = ("one", "two", "three", "four", "five", "six")
@@ -138,13 +139,40 @@ ORDER = ["demonstrate", "perceive", "retarget", "train", "evaluate", "up simulat
 
 
 def test_the_demo_goes_through_every_stage_in_order(tmp_path: Path) -> None:
-    assert [stage.name for stage in demo_stages(TaskSelection("snackbox_push", tmp_path))] == ORDER
+    assert _stages(TaskSelection("snackbox_push", tmp_path)) == ORDER
 
 
 def test_the_demo_never_films_over_an_imported_recording(tmp_path: Path) -> None:
     with writing(tmp_path / "snackbox_push" / "recording", Schema("recording", 1), configuration={"prompt": None}):
         pass
-    assert [stage.name for stage in demo_stages(TaskSelection("snackbox_push", tmp_path))] == ORDER[1:]
+    assert _stages(TaskSelection("snackbox_push", tmp_path)) == ORDER[1:]
+
+
+def _stages(selection: TaskSelection) -> list[str]:
+    return [stage.name for stage in (*human_stages(selection), *robot_stages(selection))]
+
+
+def test_another_robot_has_a_run_of_its_own_that_follows_the_same_human(tmp_path: Path) -> None:
+    selection = TaskSelection("snackbox_push", tmp_path, "iiwa14_umi")
+    human, run = selection.human, selection.run
+    assert (human.path.name, run.path.name) == ("snackbox_push", "snackbox_push-iiwa14_umi")
+    assert selection.load().embodiment == "iiwa14_umi"
+    outputs = {stage.name: stage.output for stage in (*human_stages(selection), *robot_stages(selection))}
+    assert outputs["perceive"] == human.demonstration and outputs["train"] == run.policy
+    with only_writer(run):
+        human.demonstration.mkdir(parents=True)
+        (human.demonstration / "meta.json").write_text("{}")
+    assert (run.demonstration / "meta.json").read_text() == "{}"
+    assert not run.recording.exists()  # a link that waits for the human to be filmed
+    with only_writer(run):  # a second time leaves the links alone
+        pass
+    own = TaskSelection("snackbox_push", tmp_path, selection.load().embodiment)
+    assert own.run.path == run.path
+
+
+def test_the_tasks_own_robot_by_name_is_the_plain_run(tmp_path: Path) -> None:
+    plain = TaskSelection("snackbox_push", tmp_path)
+    assert TaskSelection("snackbox_push", tmp_path, plain.load().embodiment).run == plain.run
 
 
 def test_a_second_demo_makes_nothing_and_says_so(

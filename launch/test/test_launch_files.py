@@ -16,8 +16,8 @@ LAUNCH_FILES = sorted((LAUNCH / "launch").glob("*.launch.py"))
 
 OPTIONS = {
     "simulated": (
-        {"trials": "4", "seed": "9", "camera_latency_s": "0.05"},
-        {"trials": 4, "seed": 9, "camera_latency_s": 0.05},
+        {"trials": "4", "seed": "9", "camera_latency_s": "0.05", "embodiment": "iiwa14_umi"},
+        {"trials": 4, "seed": 9, "camera_latency_s": 0.05, "embodiment": "iiwa14_umi"},
     ),
     "demo_capture": (
         {"camera": "topics", "camera_pose": "/pose.txt"},

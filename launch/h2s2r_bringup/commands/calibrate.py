@@ -65,9 +65,7 @@ def board_command(
 @click.option("--board-pose", type=_PATH, help="The board lies on the table: text file, 4x4 T_world_board [m].")
 @click.option("--joints", type=_PATH, help="The robot holds the board: joint positions by name, .csv .json or .npz.")
 @click.option("--gripper-poses", type=_PATH, help="Instead of --joints: T_base_gripper, 4x4 each, .npz .npy or text.")
-@click.option(
-    "--embodiment", default="iiwa14_allegro", show_default=True, help="Whose joints; its palm is the gripper."
-)
+@click.option("--embodiment", help="Whose joints; its palm is the gripper [default: the robot of the default task].")
 @click.option("--output", type=_PATH, default=Path("camera_calibration"), show_default=True)
 @click.option("--force", is_flag=True, help="Replace a calibration that is there.")
 @_board_option
@@ -77,7 +75,7 @@ def camera_command(
     board_pose: Path | None,
     joints: Path | None,
     gripper_poses: Path | None,
-    embodiment: str,
+    embodiment: str | None,
     output: Path,
     force: bool,
     board: Path | None,
@@ -126,7 +124,7 @@ def camera_command(
     print(f"{output / POSE_FILE}; look at {output / 'picture.png'} before you trust it")
 
 
-def _solver(chosen: dict[str, Path], embodiment: str, count: int) -> Callable[..., Any]:
+def _solver(chosen: dict[str, Path], embodiment: str | None, count: int) -> Callable[..., Any]:
     """Reads the one file that says where the board was, before any image is searched."""
     from h2s2r_perception.calibration import calibrate_with_gripper_board, calibrate_with_table_board
     from h2s2r_perception.calibration.views import check_count, read_gripper_poses, read_pose
@@ -135,10 +133,11 @@ def _solver(chosen: dict[str, Path], embodiment: str, count: int) -> Callable[..
         T_world_board = read_pose(chosen["board_pose"], "T_world_board")
         return lambda detections, K, paths: calibrate_with_table_board(detections, K, T_world_board, paths)
     if "joints" in chosen:
+        from h2s2r_bringup.commands.options import default_embodiment
         from h2s2r_bringup.robot_posture import gripper_poses, read_joint_positions
         from h2s2r_retarget.embodiment import load_embodiment
 
-        robot = load_embodiment(embodiment)
+        robot = load_embodiment(embodiment or default_embodiment())
         postures = read_joint_positions(chosen["joints"], robot, arm_only=True)
         check_count(chosen["joints"], len(postures), count)
         poses = gripper_poses(postures, robot)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+from h2s2r_bringup.commands.options import TaskSelection, force_option, robot_option, task_options
 
 
 @click.command("demo")
 @force_option
 @task_options
+@robot_option
 def command(selection: TaskSelection, force: bool) -> None:
     """Run all stages, from a human's video to robot and report.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+from h2s2r_bringup.commands.options import TaskSelection, force_option, robot_option, task_options
 
 EPISODES = 300
 """Enough that a Wilson interval at 90 % is about 7 points wide."""
@@ -15,6 +15,7 @@ EPISODES = 300
 @click.option("--seed", type=int, default=0, show_default=True, help="Start poses and randomisation follow from it.")
 @force_option
 @task_options
+@robot_option
 def command(selection: TaskSelection, episodes: int, seed: int, force: bool) -> None:
     """Measure the success of the policy and the baselines.
 

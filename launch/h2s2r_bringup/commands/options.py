@@ -21,29 +21,45 @@ DEFAULT_TASK = "snackbox_push"
 
 @dataclass(frozen=True)
 class TaskSelection:
-    """Which task, and where its run lies."""
+    """Which task, for which robot, and where its run lies."""
 
     name_or_file: str
     root: Path
+    embodiment: str | None = None
+    """Name or file of a robot in the place of the task's own."""
 
     def load(self) -> Task:
         """Read the task file."""
         from h2s2r_sim.task import load_task
 
-        return load_task(self.name_or_file)
+        return load_task(self.name_or_file, self.embodiment)
+
+    @property
+    def human(self) -> RunFolder:
+        """Where recording and demonstration lie, `<root>/<task>/`, whatever robot is to follow them."""
+        return RunFolder(self.root / _stem(self.name_or_file))
 
     @property
     def run(self) -> RunFolder:
-        """The run folder, `<root>/<task>/`."""
-        name = Path(self.name_or_file)
-        return RunFolder(self.root / (name.stem if name.suffix in {".yaml", ".yml"} else self.name_or_file))
+        """The run folder, `<root>/<task>/`; of another robot than the task's own `<root>/<task>-<embodiment>/`."""
+        from h2s2r_sim.task import load_task
+
+        human = self.human
+        if self.embodiment is None or self.embodiment == load_task(self.name_or_file).embodiment:
+            return human
+        return RunFolder(human.path.with_name(f"{human.path.name}-{_stem(self.embodiment)}"), human.path)
+
+
+def _stem(name_or_file: str) -> str:
+    path = Path(name_or_file)
+    return path.stem if path.suffix in {".yaml", ".yml"} else name_or_file
 
 
 def task_options(function: Function) -> Function:
     """Add `--task` and `--root`; the command receives one `selection`."""
 
-    def combine(*, task_name: str, root: Path, **values: Any) -> Any:
-        return function(selection=TaskSelection(task_name, root), **values)
+    def combine(*, task_name: str, root: Path, embodiment: str | None = None, **values: Any) -> Any:
+        return function(selection=TaskSelection(task_name, root, _absolute(embodiment)), **values)
 
     combine.__doc__ = function.__doc__
     combine.__name__ = function.__name__
@@ -64,6 +80,29 @@ def task_options(function: Function) -> Function:
         metavar="NAME|FILE",
         help="A bundled task by name, or a task file (.yaml).",
     )(with_root)
+
+
+def robot_option(function: Function) -> Function:
+    """Add `--embodiment` to a command with `task_options`."""
+    return click.option(
+        "--embodiment",
+        metavar="NAME|FILE",
+        help="Another robot than the task's own: a bundled one, or an embodiment's .yaml. Its run lies in "
+        "ROOT/TASK-EMBODIMENT and follows the recording and demonstration of ROOT/TASK.",
+    )(function)
+
+
+def default_embodiment() -> str:
+    """The robot of the default task."""
+    from h2s2r_sim.task import load_task
+
+    return load_task(DEFAULT_TASK).embodiment
+
+
+def _absolute(embodiment: str | None) -> str | None:
+    """Nodes are processes of their own: a file is named so that each finds it."""
+    is_file = embodiment is not None and Path(embodiment).suffix in {".yaml", ".yml"}
+    return str(Path(str(embodiment)).resolve()) if is_file else embodiment
 
 
 force_option = click.option("--force", is_flag=True, help="Make it again although it is up to date.")

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+from h2s2r_bringup.commands.options import TaskSelection, force_option, robot_option, task_options
 
 
 @click.command("report")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as flat JSON instead of writing the page.")
 @force_option
 @task_options
+@robot_option
 def command(selection: TaskSelection, as_json: bool, force: bool) -> None:
     """Write the HTML page about a run, or print its figures.
 

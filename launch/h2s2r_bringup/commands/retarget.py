@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, config_option, force_option, task_options
+from h2s2r_bringup.commands.options import TaskSelection, config_option, force_option, robot_option, task_options
 
 
 @click.command("retarget")
 @config_option
 @force_option
 @task_options
+@robot_option
 def command(selection: TaskSelection, config: Path | None, force: bool) -> None:
     """Turn the human's hand into the robot's joint positions.
 

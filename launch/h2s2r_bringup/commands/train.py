@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, task_options
+from h2s2r_bringup.commands.options import TaskSelection, robot_option, task_options
 
 
 @click.command("train")
@@ -23,6 +23,7 @@ from h2s2r_bringup.commands.options import TaskSelection, task_options
     help="Go on from the last checkpoint, or throw it away and begin afresh.",
 )
 @task_options
+@robot_option
 def command(selection: TaskSelection, profile: str, steps: int | None, resume: bool) -> None:
     """Learn a policy by reinforcement in simulation.
 

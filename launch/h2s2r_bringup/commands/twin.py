@@ -109,7 +109,7 @@ def object_command(
     "--joints", type=_PATH, help="The robot is in view: its posture, .csv .json or .npz, corrects the camera."
 )
 @click.option("--robot-mesh", type=_PATH, help="Instead of --joints: a mesh of the robot in its base frame [m].")
-@click.option("--embodiment", default="iiwa14_allegro", show_default=True)
+@click.option("--embodiment", help="Whose joints [default: the robot of the default task].")
 @click.option("--friction", type=float, default=0.5, show_default=True, help="Depth does not tell.")
 @click.option("--every-shape", is_flag=True, help="Give boxes round things that are no boxes, too.")
 @click.option("--with-object", is_flag=True, help="Also give the thing that the recording's prompt points at.")
@@ -122,7 +122,7 @@ def scene_command(
     masks: tuple[Path, ...],
     joints: Path | None,
     robot_mesh: Path | None,
-    embodiment: str,
+    embodiment: str | None,
     friction: float,
     every_shape: bool,
     with_object: bool,
@@ -155,7 +155,7 @@ def scene_command(
     print(f"{output / 'scene.yaml'}; look at {output / 'picture.png'} before you trust it")
 
 
-def _robot(joints: Path | None, robot_mesh: Path | None, embodiment: str) -> Any:
+def _robot(joints: Path | None, robot_mesh: Path | None, embodiment: str | None) -> Any:
     from h2s2r_perception.artefact import InputError
 
     if joints is None and robot_mesh is None:
@@ -167,11 +167,12 @@ def _robot(joints: Path | None, robot_mesh: Path | None, embodiment: str) -> Any
 
     if robot_mesh is not None:
         return read_robot_mesh(robot_mesh)
+    from h2s2r_bringup.commands.options import default_embodiment
     from h2s2r_bringup.robot_posture import read_joint_positions
     from h2s2r_retarget.embodiment import load_embodiment
 
     assert joints is not None
-    robot = load_embodiment(embodiment)
+    robot = load_embodiment(embodiment or default_embodiment())
     return surface_of(robot, read_joint_positions(joints, robot, arm_only=True)[0])
 
 

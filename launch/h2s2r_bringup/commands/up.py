@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from h2s2r_bringup.commands.options import TaskSelection, force_option, task_options
+from h2s2r_bringup.commands.options import TaskSelection, force_option, robot_option, task_options
 
 
 def _graphs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -33,6 +33,7 @@ def _graphs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 )
 @force_option
 @task_options
+@robot_option
 def command(
     selection: TaskSelection,
     graph: str,
@@ -65,7 +66,16 @@ def command(
     with only_writer(selection.run):
         if not trials or graph != "simulated":  # only a simulation can put the object back for the next trial
             return run_graph(
-                graph, selection.name_or_file, selection.run, seed=seed, camera=camera, camera_pose=camera_pose
+                graph,
+                selection.name_or_file,
+                selection.run,
+                seed=seed,
+                camera=camera,
+                camera_pose=camera_pose,
+                embodiment=selection.embodiment,
             )
-        run_stage(deploy_stage(selection.name_or_file, selection.run, trials=trials, seed=seed), force=force)
+        stage = deploy_stage(
+            selection.name_or_file, selection.run, trials=trials, seed=seed, embodiment=selection.embodiment
+        )
+        run_stage(stage, force=force)
     return 0

@@ -18,15 +18,15 @@ from h2s2r_policy import controller
 from h2s2r_policy.interface import joint_limits, make_runner
 from h2s2r_policy.policy_runner import Measurement
 from h2s2r_policy.rates import CONTROL_RATE_HZ
-from h2s2r_retarget.embodiment import load_embodiment
+from h2s2r_policy.terms import total_size
+from h2s2r_retarget.embodiment import Embodiment, bundled_embodiments, load_embodiment
 
 OUTPUT = Path("build/bench/policy.json")
 REPEATS = 300
 
 
-def measure(rows: int) -> dict[str, float]:
+def measure(rows: int, embodiment: Embodiment) -> dict[str, float]:
     """Median times [ms] for this many rows."""
-    embodiment = load_embodiment("iiwa14_allegro")
     rng = np.random.default_rng(0)
     joints = embodiment.home + rng.normal(0.0, 0.02, (rows, embodiment.dof))
     T = np.tile(np.eye(4), (rows, 1, 1))
@@ -34,7 +34,7 @@ def measure(rows: int) -> dict[str, float]:
     runner, limits = make_runner(embodiment, "none"), joint_limits(embodiment)
     runner.reset(joints, T)
     measurement = Measurement(joints, np.zeros_like(joints), T, T)
-    action = rng.uniform(-1.0, 1.0, (rows, 11)).astype(np.float32)
+    action = rng.uniform(-1.0, 1.0, (rows, total_size(runner.actions.terms))).astype(np.float32)
     command = controller.reset(joints, limits)
     gain = controller.ControllerConfiguration().gain_per_s
     observe = _median_ms(lambda: runner.observe(measurement))
@@ -62,9 +62,11 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    output = parser.parse_args().output
-    figures = {name: value for rows in (1, 128) for name, value in measure(rows).items()}
-    publish_figures(figures, output)
+    parser.add_argument("--embodiment", default=bundled_embodiments()[0], help="name or file [default: %(default)s]")
+    arguments = parser.parse_args()
+    embodiment = load_embodiment(arguments.embodiment)
+    figures = {name: value for rows in (1, 128) for name, value in measure(rows, embodiment).items()}
+    publish_figures(figures, arguments.output)
 
 
 if __name__ == "__main__":

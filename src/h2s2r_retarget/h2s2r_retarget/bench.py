@@ -14,7 +14,7 @@ import numpy as np
 
 from h2s2r_perception.artefact.figures import publish_figures
 from h2s2r_retarget.differential_ik import solve_palm, step_palm
-from h2s2r_retarget.embodiment import load_embodiment
+from h2s2r_retarget.embodiment import Embodiment, bundled_embodiments, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 
 OUTPUT = Path("build/bench/kinematics.json")
@@ -24,9 +24,8 @@ _SPREAD_RAD = 0.3
 """Targets of the solver: the palm of postures this far from home, in every arm joint."""
 
 
-def measure(postures: int = POSTURES, calls: int = _CALLS) -> dict[str, float]:
+def measure(embodiment: Embodiment, postures: int = POSTURES, calls: int = _CALLS) -> dict[str, float]:
     """Time forward kinematics, one step and a whole solution, for `postures` at once."""
-    embodiment = load_embodiment("iiwa14_allegro")
     kinematics = BatchedKinematics(embodiment)
     random = np.random.default_rng(0)
     start = np.tile(embodiment.home, (postures, 1))
@@ -59,8 +58,9 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    output: Path = parser.parse_args().output
-    publish_figures(measure(), output)
+    parser.add_argument("--embodiment", default=bundled_embodiments()[0], help="name or file [default: %(default)s]")
+    arguments = parser.parse_args()
+    publish_figures(measure(load_embodiment(arguments.embodiment)), arguments.output)
 
 
 if __name__ == "__main__":

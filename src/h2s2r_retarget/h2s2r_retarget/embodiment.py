@@ -162,8 +162,13 @@ class _File:
     palm_offset: _PalmOffset = _PalmOffset()
 
 
+def bundled_embodiments() -> tuple[str, ...]:
+    """Names of the robots that come along."""
+    return tuple(sorted(path.stem for path in _bundled_folder().glob("*.yaml")))
+
+
 def load_embodiment(name_or_path: str | Path) -> Embodiment:
-    """Load a bundled embodiment by name (`iiwa14_allegro`) or any by its YAML file.
+    """Load a bundled embodiment by name (`bundled_embodiments`) or any by its YAML file.
 
     Raises:
         InputError: There is no such embodiment, or its YAML, URDF and MJCF are invalid or do not fit.
@@ -208,10 +213,9 @@ def _locate(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"}:
         return path
-    bundled = Path(str(resources.files("h2s2r_retarget"))) / "embodiments"
-    path = bundled / f"{name_or_path}.yaml"
+    path = _bundled_folder() / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in bundled.glob("*.yaml")))
+        known = ", ".join(bundled_embodiments())
         raise InputError(
             str(name_or_path),
             "embodiment",
@@ -220,6 +224,10 @@ def _locate(name_or_path: str | Path) -> Path:
             remedy="or give a .yaml file",
         )
     return path
+
+
+def _bundled_folder() -> Path:
+    return Path(str(resources.files("h2s2r_retarget"))) / "embodiments"
 
 
 def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]) -> None:

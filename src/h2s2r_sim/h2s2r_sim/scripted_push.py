@@ -23,9 +23,6 @@ GAP_M = 0.045
 _START_M = (0.6, -0.15, 0.185)
 _PALM_M = (0.57, -0.255 - GAP_M, 0.30)
 _RATE_HZ = 30.0
-_ARM_GUESS = (-0.69, 0.6, 0.1, -1.83, 1.46, 0.37, 1.19)
-_LONG_FINGERS = slice(7, 19)
-"""Joints of index, middle and ring finger of `iiwa14_allegro`."""
 
 
 def scripted_push(embodiment: Embodiment) -> Reference:
@@ -44,9 +41,9 @@ def scripted_push(embodiment: Embodiment) -> Reference:
     T_palm[:, :3, :3] = np.stack([normal, np.cross(fingers, normal), fingers], axis=1)
     T_palm[:, :3, 3] = _PALM_M
     T_palm[:, 1, 3] += (PUSH_M + GAP_M + FOLLOW_M) * share
+    T_palm = T_palm @ embodiment.T_hand_palm
     q = embodiment.home[None].copy()
-    q[0, : len(_ARM_GUESS)] = _ARM_GUESS
-    q[0, _LONG_FINGERS] = 0.0  # straight fingers give way the least
+    q[0, embodiment.arm_dof :] = _open_hand(embodiment)
     posture, joints = q[:, : embodiment.arm_dof], []
     for target in T_palm:
         q = solve_palm(kinematics, q, target[None], posture=posture, maximum_iterations=200).joint_position
@@ -58,6 +55,15 @@ def scripted_push(embodiment: Embodiment) -> Reference:
         joints[0],
         HumanPath(stamp_s, np.array(joints), T_palm, T_object[0]),
     )
+
+
+def _open_hand(embodiment: Embodiment) -> Any:
+    """The hand as its first synergy opens it, `(H,)`: straight fingers give way the least."""
+    open_ = embodiment.synergy_centre.copy()
+    open_[0] -= embodiment.synergy_half_range[0]
+    hand = slice(embodiment.arm_dof, embodiment.dof)
+    posture = embodiment.synergy_mean + open_ @ embodiment.synergy_basis
+    return np.clip(posture, embodiment.limits.lower[hand], embodiment.limits.upper[hand])
 
 
 def _minimum_jerk(share: Any) -> Any:

@@ -11,6 +11,9 @@ from h2s2r_perception.artefact import InputError, load_configuration
 
 Vector3 = tuple[float, float, float]
 
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+"""What tells a file from a bundled name."""
+
 
 @dataclass(frozen=True)
 class ObjectSpec:
@@ -84,6 +87,7 @@ class Task:
 
     name: str
     embodiment: str
+    """The robot unless another is asked for: the name of a bundled embodiment, or the file of one."""
     object: ObjectSpec
     scene: SceneSpec
     success: SuccessSpec = SuccessSpec()
@@ -104,14 +108,18 @@ class Task:
         raise InputError(f"task {self.name}", field, found=found, expected=expected, remedy="correct the task file")
 
 
-def load_task(name_or_path: str | Path) -> Task:
+def load_task(name_or_path: str | Path, embodiment: str | None = None) -> Task:
     """Load a bundled task by name (`snackbox_push`) or any task by its file.
+
+    Args:
+        name_or_path: Which.
+        embodiment: A robot in the place of the task's own: a name, or a file relative to the working folder.
 
     Raises:
         InputError: There is no such task, or the file is not a valid one.
     """
     path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
+    if path.suffix not in YAML_SUFFIXES:
         bundled = Path(str(resources.files("h2s2r_sim"))) / "tasks"
         path = bundled / f"{name_or_path}.yaml"
         if not path.is_file():
@@ -122,4 +130,10 @@ def load_task(name_or_path: str | Path) -> Task:
     task = load_configuration(Task, path)
     mesh = (path.parent / task.object.mesh).resolve()
     parts = None if task.object.parts is None else (path.parent / task.object.parts).resolve()
-    return dataclasses.replace(task, object=dataclasses.replace(task.object, mesh=mesh, parts=parts))
+    robot = embodiment or _beside(path, task.embodiment)
+    return dataclasses.replace(task, embodiment=robot, object=dataclasses.replace(task.object, mesh=mesh, parts=parts))
+
+
+def _beside(task_file: Path, embodiment: str) -> str:
+    """A robot's name as it is, its file made absolute: relative paths start at the task file."""
+    return str((task_file.parent / embodiment).resolve()) if Path(embodiment).suffix in YAML_SUFFIXES else embodiment

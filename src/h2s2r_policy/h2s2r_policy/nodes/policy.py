@@ -21,18 +21,20 @@ from h2s2r_policy.nodes.messages import from_pose, stamp_ns, to_trajectory
 from h2s2r_policy.nodes.run_node import run_node
 from h2s2r_policy.policy_session import Phase, PolicySession, StartPose
 from h2s2r_policy.task_guard import TaskGuard, TaskGuardConfiguration
+from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 from h2s2r_retarget.retargeting import Retargeting
 
 
 class PolicyNode(Node):
-    """Parameters: `run_folder` (holds `policy/` and `retargeting/`)."""
+    """Parameters: `run_folder` (holds `policy/` and `retargeting/`), `embodiment` (empty: what the contract names)."""
 
     def __init__(self, **node_arguments: object) -> None:
         super().__init__("policy", **node_arguments)
         run = Path(str(self.declare_parameter("run_folder", "").value))
         retargeting = Retargeting.load(run / "retargeting")
-        bundle, embodiment, runner = open_policy(run / "policy")
+        robot = str(self.declare_parameter("embodiment", "").value)
+        bundle, embodiment, runner = open_policy(run / "policy", load_embodiment(robot) if robot else None)
         retargeting.check_embodiment(embodiment)
         kinematics = BatchedKinematics(embodiment)
         guard = TaskGuard(TaskGuardConfiguration(), kinematics, bundle.contract.table_height_m)

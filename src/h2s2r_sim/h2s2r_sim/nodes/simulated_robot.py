@@ -39,7 +39,7 @@ VIDEO, LATENCIES = "rollout.mp4", "latency.npz"
 
 
 class SimulatedRobotNode(Node):
-    """Parameters: `task`, `run_folder`, `output_folder`, `seed`, `camera_latency_s`."""
+    """Parameters: `task`, `embodiment` (or the task's), `run_folder`, `output_folder`, `seed`, `camera_latency_s`."""
 
     def __init__(self, **node_arguments: object) -> None:
         super().__init__("simulated_robot", **node_arguments)
@@ -47,7 +47,8 @@ class SimulatedRobotNode(Node):
         run = Path(str(self.declare_parameter("run_folder", "").value))
         seed = int(self.declare_parameter("seed", 0).value)
         latency_s = float(self.declare_parameter("camera_latency_s", 1.0 / 30.0).value)
-        task = load_task(str(self.declare_parameter("task", "snackbox_push").value))
+        task_name = str(self.declare_parameter("task", "snackbox_push").value)
+        task = load_task(task_name, str(self.declare_parameter("embodiment", "").value) or None)
         recording = Recording.open(run / "recording")
         self._camera = Camera(recording.camera_matrix, *recording.image_size, recording.T_world_camera)
         robot = open_simulated_robot(task, run, seed=seed)
