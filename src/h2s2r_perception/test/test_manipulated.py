@@ -160,8 +160,24 @@ def test_no_mesh_is_needed(pushed):
 
 
 def test_with_the_mesh_of_something_else_nothing_fits(pushed):
-    with pytest.raises(InputError, match="nothing that a hand touched"):
-        propose_manipulated_object(pushed[0], box((0, 0), BLUE, (0.4, 0.3, 0.02)).model())
+    with pytest.raises(InputError, match=r"nothing that a hand touched.*at \(.*of 1: its colours are not the mesh's"):
+        propose_manipulated_object(pushed[0], box((0, 0), BLUE).model())
+
+
+def test_a_hollow_cup_in_the_shade_is_found_whole(tmp_path):
+    shell = trimesh.creation.annulus(r_min=0.041, r_max=0.045, height=0.10)
+    floor = trimesh.creation.cylinder(
+        0.043, 0.006, transform=trimesh.transformations.translation_matrix([0, 0, -0.047])
+    )
+    shape = trimesh.util.concatenate([shell, floor])
+    shaded = ((102, 36, 30), (102, 36, 30))
+    cup = Thing(shape, (-0.02, -0.02), shaded, eased(FRAMES, (-0.10, 0.06, 0.0, 0.4)))
+    recording, truth, _ = film(tmp_path / "r", [cup, *BYSTANDERS])
+    scanned = Thing(shape, (0, 0), ((214, 74, 60), (214, 74, 60)))
+    proposal = propose_manipulated_object(recording, scanned.model())
+    mask = truth[proposal.frame] == 0
+    assert (proposal.mask & mask).sum() > 0.85 * mask.sum()  # its inside is cut off from its outside by the rim
+    assert_found(proposal, truth)
 
 
 def test_what_is_merely_reached_across_does_not_count_as_moving(pushed):

@@ -10,7 +10,7 @@ from h2s2r_perception.image_points import FloatArray
 from h2s2r_perception.recording import Prompt
 from h2s2r_perception.segmentation.areas import BORDER_SHARE, Box, discs_at, filled, grown, overlap, pixels_at
 from h2s2r_perception.segmentation.creases import REACH_PX, creases
-from h2s2r_perception.segmentation.stays import connected_parts
+from h2s2r_perception.segmentation.parts import connected_parts
 
 _OWN_SHARE = 0.9
 """A part of which so much lies in the box ends inside it."""

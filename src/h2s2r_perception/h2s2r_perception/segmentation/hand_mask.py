@@ -25,8 +25,9 @@ from h2s2r_perception.hand_pose.skeleton import PARENT
 from h2s2r_perception.image_points import Crop, FloatArray, project
 from h2s2r_perception.recording import Recording, frame_path
 from h2s2r_perception.recording.mask_file import write_mask
-from h2s2r_perception.segmentation.likeness import BIN, colour_histogram
-from h2s2r_perception.segmentation.stays import connected_parts, deepest, least_step
+from h2s2r_perception.segmentation.likeness import BINS, colour_bins, colour_histogram
+from h2s2r_perception.segmentation.parts import connected_parts
+from h2s2r_perception.segmentation.stays import deepest, least_step
 from h2s2r_perception.segmentation.timelapse import read_timelapse
 
 HAND_MASKS, OBJECT_MASKS = "hand_masks", "masks"
@@ -87,8 +88,7 @@ class HandMasker:
         margin = 2 * self._configuration.object_margin_px + 1
         free = cv2.dilate(object_mask.astype(np.uint8), np.ones((margin, margin), np.uint8)) == 0
         before = self._before_scene(depth_m) & free
-        lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-        skin = self._skin[lab[..., 1] // BIN, lab[..., 2] // BIN]
+        skin = self._skin[colour_bins(rgb)]
         near = self._near_bones(index, depth_m) & free
         hand = near & (before | skin)
         for part in connected_parts(before, depth_m):
@@ -137,7 +137,7 @@ class HandMasker:
             hand.append(rgb[near & self._before_scene(depth_m)])
             rest.append(rgb[::4, ::4][~near[::4, ::4]])
         if not hand or sum(map(len, hand)) == 0:
-            return np.zeros((256 // BIN, 256 // BIN), dtype=bool)
+            return np.zeros((BINS, BINS), dtype=bool)
         ratio = self._configuration.skin_ratio
         own, others = colour_histogram(np.concatenate(hand)), colour_histogram(np.concatenate(rest))
         return np.asarray(own > ratio * others + 1e-4)

@@ -110,7 +110,7 @@ def _candidates(timelapse: Timelapse, model: ObjectModel | None, limits: Proposa
         if any(candidate.score > _CONVINCING for candidate in found):
             break
         uncovered = uncovered[np.abs(heights_above(plane, uncovered)) > _OFF_PLANE_M]
-    return sorted(found, key=lambda candidate: -candidate.score)
+    return sorted(found, key=lambda candidate: (-candidate.score, -candidate.stay.changed_px))
 
 
 def _refuse_unusable(timelapse: Timelapse, recording: Recording) -> None:
@@ -146,8 +146,7 @@ def _refuse_if_unclear(
         raise InputError(
             recording.folder,
             "manipulated object",
-            found=f"nothing that a hand touched and that then moved (the likeliest of {len(candidates)} places"
-            f" that changed scores {best:.2f} of 1)",
+            found=f"nothing that a hand touched and that then moved ({_likeliest(candidates, timelapse)})",
             expected="one thing on a table that stands still before and is seen to move",
             remedy=_REMEDY,
         )
@@ -163,11 +162,22 @@ def _refuse_if_unclear(
         )
 
 
+def _likeliest(candidates: list[Candidate], timelapse: Timelapse) -> str:
+    """What comes nearest to the object and what speaks against it."""
+    if not candidates:
+        return "nothing on a table changed"
+    best = candidates[0]
+    return (
+        f"of {len(candidates)} looks at places that changed the likeliest, {_place(best, timelapse)},"
+        f" scores {best.score:.2f} of 1: {best.flaw}"
+    )
+
+
 def _rival(candidates: list[Candidate]) -> Candidate | None:
     """The likeliest that is another thing than the best: it stands elsewhere at the same time, or is unlike."""
-    best = candidates[0]
+    best = _seen_best(candidates)
     known = [c for c in candidates if same_place(c.stay, best.stay) or (apart(c.stay, best.stay) and alike(c, best))]
-    for candidate in candidates[1:]:
+    for candidate in candidates:
         if same_place(candidate.stay, best.stay):
             continue
         if not apart(candidate.stay, best.stay) or not any(same_place(candidate.stay, c.stay) for c in known):
@@ -179,7 +189,7 @@ def _seen_best(candidates: list[Candidate]) -> Candidate:
     """Of the looks at the best that score nearly as much: the one that shows most of what changed."""
     first = candidates[0]
     looks = [c for c in candidates if c.score > _NEARLY * first.score and same_place(c.stay, first.stay)]
-    return max(looks, key=lambda look: float(look.stay.mask.sum()) * look.stay.changed_share)
+    return max(looks, key=lambda look: look.stay.changed_px)
 
 
 def _place(candidate: Candidate, timelapse: Timelapse) -> str:

@@ -43,7 +43,9 @@ def standing_mask(
     inside = np.where(known, smooth, 0.0).astype(np.float32)
     farthest_inside = cv2.dilate(inside, np.ones((reach, reach), np.uint8))
     beyond = near & ~known & (np.abs(farthest_inside - smooth) < _CONTINUOUS_M)
-    mask = _largest((height > INLIER_M) & (depth_m > 0) & (known | beyond))
+    high = (height > INLIER_M) & (depth_m > 0)
+    # What is known belongs together, also where the camera measures nothing: at the rim of a mug, say.
+    mask = high & _largest(known | (beyond & high))
     return mask | hollow(mask, np.where(depth_m > 0, height, -1.0))
 
 

@@ -18,14 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.image_points import FloatArray, heights_above
+from h2s2r_perception.segmentation.parts import connected_parts, joined_parts
 from h2s2r_perception.segmentation.timelapse import Timelapse
 
 _WINDOW = 3
 """Samples over which a surface must not move to count as still."""
 _ABOVE_TABLE_M, _HIGHEST_M = 0.008, 0.5
-_JUMP_M = 0.015
-"""Neighbouring pixels of one thing differ less in depth."""
-_SMALLEST_PX = 40
 _SMALLEST_CHANGE_PX = 25
 _STEP_M, _STEP_SIGMAS = 0.008, 5.0
 """Depth has changed when it differs by the larger of both."""
@@ -70,6 +68,11 @@ class Stay:
     cut_off: bool
     """It reaches the border of the image."""
 
+    @property
+    def changed_px(self) -> float:
+        """Pixels of it that were seen to change."""
+        return float(self.mask.sum()) * self.changed_share
+
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
@@ -84,6 +87,19 @@ class _Scene:
     """`(S, h, w)`, nearer than the farthest that was ever seen there."""
     step_m: NDArray[np.float32]
     """`(h, w)`, the least change of depth that is not noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What stands still in one sample."""
+
+    sample: int
+    surface: NDArray[np.float32]
+    """`(h, w)` [m], the farthest of the samples around, 0 = invalid."""
+    points: FloatArray
+    """`(h, w, 3)` [m], camera frame."""
+    height: FloatArray
+    """`(h, w)` [m] above the table."""
 
 
 def deepest(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,36 +149,32 @@ def find_stays(timelapse: Timelapse, moving: NDArray[np.bool_], plane: FloatArra
     for start in range(0, len(timelapse.depth_m) - _WINDOW + 1, 2):
         window = timelapse.depth_m[start : start + _WINDOW]
         surface = window.max(axis=0)
+        points = timelapse.rays * surface[..., None]
+        view = _View(start + 1, surface, points, heights_above(plane, points))
         still = (window > 0).sum(axis=0) >= 2
         still &= surface - np.where(window > 0, window, np.inf).min(axis=0) < scene.step_m
-        height = heights_above(plane, timelapse.rays * surface[..., None])
-        standing = still & (height > _ABOVE_TABLE_M) & (height < _HIGHEST_M)
-        points = timelapse.rays * surface[..., None]
-        for part in connected_parts(standing, surface):
-            size_m = float(np.linalg.norm(np.ptp(np.quantile(points[part], [0.02, 0.98], axis=0), axis=0)))
-            stay = _stay(scene, start + 1, surface, height, part, size_m) if size_m <= largest_m else None
-            if stay is not None:
-                found.append(stay)
+        standing = still & (view.height > _ABOVE_TABLE_M) & (view.height < _HIGHEST_M)
+        parts = _stays_of(connected_parts(standing, surface), scene, view, largest_m)
+        # The rim of a mug cuts its inside from its outside: parts that touch and all moved may be one thing.
+        found += parts + _stays_of(joined_parts([part.mask for part in parts]), scene, view, largest_m)
     return found
 
 
-def connected_parts(standing: NDArray[np.bool_], depth_m: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
-    """Connected parts of a mask, cut where depth jumps."""
-    depth = np.where(standing, depth_m, 0.0).astype(np.float32)
-    jump = cv2.dilate(depth, np.ones((3, 3), np.uint8)) - depth > _JUMP_M
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((standing & ~jump).astype(np.uint8), connectivity=4)
-    return [labels == index for index in range(1, count) if stats[index, cv2.CC_STAT_AREA] >= _SMALLEST_PX]
+def _stays_of(masks: list[NDArray[np.bool_]], scene: _Scene, view: _View, largest_m: float) -> list[Stay]:
+    """The stays of those parts that are small enough and moved at some time."""
+    found = []
+    for mask in masks:
+        measured = mask & (view.surface > 0)
+        size_m = float(np.linalg.norm(np.ptp(np.quantile(view.points[measured], [0.02, 0.98], axis=0), axis=0)))
+        stay = _stay(scene, view, measured, size_m) if size_m <= largest_m else None
+        if stay is not None:
+            found.append(stay)
+    return found
 
 
-def _stay(
-    scene: _Scene,
-    sample: int,
-    surface: NDArray[np.float32],
-    height: FloatArray,
-    part: NDArray[np.bool_],
-    size_m: float,
-) -> Stay | None:
+def _stay(scene: _Scene, view: _View, part: NDArray[np.bool_], size_m: float) -> Stay | None:
     """Follow one part through all samples, inside the smallest window that holds it and its border."""
+    sample, surface, height = view.sample, view.surface, view.height
     row, column = np.nonzero(part)
     place = (
         slice(max(int(row.min()) - _RING_PX, 0), int(row.max()) + _RING_PX + 1),

@@ -71,6 +71,8 @@ class Candidate:
     """Its histogram."""
     score: float
     """In [0, 1]: the product of how well each expectation is met."""
+    flaw: str
+    """The expectation that is met worst, for people."""
 
 
 def weigh(
@@ -84,8 +86,10 @@ def weigh(
     candidates = []
     for stay in stays:
         colours = colour_histogram(timelapse.rgb[stay.sample][stay.mask])
-        score = _score(stay, colours, timelapse, model, limits)
-        candidates.append(Candidate(stay, plane, colours, score))
+        met = _expectations(stay, colours, timelapse, model, limits)
+        candidates.append(
+            Candidate(stay, plane, colours, float(np.prod(list(met.values()))), min(met, key=met.__getitem__))
+        )
     return _without_first_movers(candidates)
 
 
@@ -124,28 +128,29 @@ def _without_first_movers(candidates: list[Candidate]) -> list[Candidate]:
     return [replace(c, score=0.3 * c.score) if weaker(c) else c for c in candidates]
 
 
-def _score(
+def _expectations(
     stay: Stay,
     colours: NDArray[np.float64],
     timelapse: Timelapse,
     model: ObjectModel | None,
     limits: ProposalConfiguration,
-) -> float:
+) -> dict[str, float]:
+    """How well each expectation is met, in [0, 1], by what to tell people when it is not."""
     low_m, high_m = limits.sizes_m(model)
     excess = max(stay.size_m / high_m - 1.0, 1.0 - stay.size_m / low_m, 0.0)
     lifted = max(stay.foot_m - limits.highest_foot_m, 0.0)
     lasts_s = (stay.last - stay.first + 1) * timelapse.period_s
     at_an_end = stay.first == 0 or stay.last == len(timelapse.frame) - 1
-    return float(
-        _likeness(colours, model, limits)
-        * np.exp(-6.0 * excess - lifted / 0.03)
-        * min(lasts_s / limits.shortest_stay_s, 1.0)
-        * (1.0 if at_an_end else 0.3)
-        * min(stay.touched / limits.least_touch, 1.0)
-        * np.sqrt(min(stay.changed_share / limits.least_change, 1.0))
-        * (0.2 if stay.cut_off else 1.0)
-        * (1.0 - 0.5 * min(stay.covered, 1.0))
-    )
+    return {
+        "its colours are not the mesh's": _likeness(colours, model, limits),
+        f"it is {100 * stay.size_m:.0f} cm across": float(np.exp(-6.0 * excess)),
+        "it does not stand on the table": float(np.exp(-lifted / 0.03)),
+        "it stands still too shortly": min(lasts_s / limits.shortest_stay_s, 1.0) * (1.0 if at_an_end else 0.3),
+        "no hand is seen to come to it": min(stay.touched / limits.least_touch, 1.0),
+        "hardly any of it changed": float(np.sqrt(min(stay.changed_share / limits.least_change, 1.0))),
+        "the image's border cuts it off": 0.2 if stay.cut_off else 1.0,
+        "other things hide it": 1.0 - 0.5 * min(stay.covered, 1.0),
+    }
 
 
 def _likeness(colours: NDArray[np.float64], model: ObjectModel | None, limits: ProposalConfiguration) -> float:

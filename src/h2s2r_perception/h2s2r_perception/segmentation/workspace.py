@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.image_points import Crop, FloatArray
 from h2s2r_perception.object_model import ObjectModel
-from h2s2r_perception.segmentation.likeness import BIN, colour_histogram, histogram_overlap
+from h2s2r_perception.segmentation.likeness import colour_bins, colour_histogram, histogram_overlap
 
 _ABOVE_TABLE_M = 0.008
 _CONTINUOUS_M = 0.012
@@ -83,9 +83,8 @@ def _own_colours(rgb: NDArray[np.uint8], inside: NDArray[np.bool_], model: Objec
     if model.colours is None or not inside.any():
         return np.ones(rgb.shape[:2], dtype=bool)
     on_model, here = colour_histogram(model.colours), colour_histogram(rgb[inside])
-    own = ((on_model > _SMALLEST_DENSITY) & (on_model > _RARER * here)).astype(np.uint8)
-    lab = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2LAB)
-    return np.asarray(own.astype(bool)[lab[..., 1] // BIN, lab[..., 2] // BIN])
+    own = (on_model > _SMALLEST_DENSITY) & (on_model > _RARER * here)
+    return np.asarray(own[colour_bins(rgb)])
 
 
 def _likeness(rgb: NDArray[np.uint8], model: ObjectModel) -> float:
