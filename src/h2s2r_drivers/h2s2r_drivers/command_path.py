@@ -68,7 +68,7 @@ class CommandPath:
         self._target_guard = CommandGuard(limits, joint_names, targets)
         self._guard = CommandGuard(limits, joint_names, commands)
         self._interpolator = TargetInterpolator(limits, self.configuration.interpolation)
-        self._arrived: deque[tuple[int | None, Vector]] = deque(maxlen=32)
+        self._arrived: deque[tuple[int, Vector]] = deque(maxlen=32)
         self._target_ns: int | None = None
         self._noted: Intervention | None = None
 
@@ -98,8 +98,8 @@ class CommandPath:
         self._arrived.clear()
         self._target_ns = None
 
-    def pursue(self, stamp_ns: int | None, target: Vector) -> None:
-        """Take a target `(J,)` [rad]; its stamp is in the clock of `cycle`, None: when the next cycle meets it."""
+    def pursue(self, stamp_ns: int, target: Vector) -> None:
+        """Take a target `(J,)` [rad] for the joint state of this stamp, which is in the clock of `cycle`."""
         self._arrived.append((stamp_ns, target))
 
     def trip(self, limit: str, value: float, bound: float, stamp_ns: int) -> None:
@@ -130,13 +130,14 @@ class CommandPath:
         self._note()
         return result.command
 
-    def _judge_target(self, target_ns: int | None, target: Vector, stamp_ns: int, measured: Vector) -> None:
+    def _judge_target(self, target_ns: int, target: Vector, stamp_ns: int, measured: Vector) -> None:
         if self._guard.latched is not None:
             return
-        if target_ns is None:
-            if self._arrived:
-                return  # without stamps only the newest says where to go now
-            target_ns = stamp_ns
+        age_s = abs(stamp_ns - target_ns) * 1e-9
+        if age_s > self.configuration.target_timeout_s:
+            bound = self.configuration.target_timeout_s
+            self._guard.trip(Intervention("age of a target [s]", age_s, bound, stamp_ns))
+            return
         if self._target_ns is None and not self._begin(target, stamp_ns):
             return
         judged = self._target_guard.check(target, stamp_ns=target_ns, measured=measured, measured_stamp_ns=target_ns)

@@ -31,7 +31,7 @@ class Cell:
         self.audit = AuditLog(None, "allegro")
         configuration = AllegroConfiguration(**configuration)
         self.now_s = 0.0
-        self.driver = AllegroDriver(self.audit, configuration, stamp=lambda: round(1e9 * self.now_s))
+        self.driver = AllegroDriver(self.audit, configuration, clock=lambda cycles: round(1e9 * self.now_s))
         self.hand = EmulatedHand(HandConfiguration(configuration.model))
         self.exchange(self.driver.begin())
         self.cycles, self.answered_ns, self.from_s = 0, None, None

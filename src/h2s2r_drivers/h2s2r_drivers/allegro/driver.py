@@ -7,8 +7,6 @@ off) switches its servos off: without measurements there is nothing to hold with
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +20,8 @@ from h2s2r_drivers.allegro.models import LIMITS, V4, HandModel
 from h2s2r_drivers.audit_log import AuditLog
 from h2s2r_drivers.command_guard import GuardConfiguration
 from h2s2r_drivers.command_path import CommandPath, CommandPathConfiguration
+from h2s2r_drivers.cycle_clock import CycleClock
+from h2s2r_drivers.state_sampler import JointSample
 
 Vector = NDArray[np.float64]
 
@@ -51,23 +51,6 @@ class AllegroConfiguration:
     path: CommandPathConfiguration = field(default_factory=_path)
 
 
-@dataclass(frozen=True)
-class HandState:
-    """What is known of the hand after a cycle; joints in the order of the wire.
-
-    Attributes:
-        stamp_ns: When the cycle was complete.
-        position: `(16,)` [rad].
-        velocity: `(16,)` [rad/s].
-        effort: `(16,)` torque that was sent [Nm].
-    """
-
-    stamp_ns: int
-    position: Vector
-    velocity: Vector
-    effort: Vector
-
-
 class AllegroDriver:
     """Remembers the cycle that is coming in, the hand's state, and what switched it off.
 
@@ -77,7 +60,7 @@ class AllegroDriver:
         audit: Where interventions are noted.
         configuration: See there.
         gravity: Torque against the weight of the fingers.
-        stamp: Gives the stamp of a cycle [ns].
+        clock: Gives the stamp [ns] of a cycle from the number of cycles since the one before.
     """
 
     def __init__(
@@ -85,13 +68,14 @@ class AllegroDriver:
         audit: AuditLog,
         configuration: AllegroConfiguration | None = None,
         gravity: GravityTorque | None = None,
-        stamp: Callable[[], int] = time.time_ns,
+        clock: Callable[[int], int] | None = None,
     ) -> None:
         self.configuration = configuration or AllegroConfiguration()
         self.period_s = 1e-3 * self.configuration.period_ms
         self.model = self.configuration.model
         self.path = CommandPath(LIMITS, self.model.joint_names, self.period_s, audit, self.configuration.path)
-        self.state: HandState | None = None
+        self.state: JointSample | None = None
+        """What was measured last, and the torque [Nm] that was sent; joints in the order of the wire."""
         self.info: HandInfo | None = None
         self.serial = ""
         self.temperature_c: dict[int, int] = {}
@@ -99,32 +83,36 @@ class AllegroDriver:
         self.fault: str | None = None
         """What switched the servos off, or None."""
         self.cycles = self.incomplete = 0
-        self._stamp = stamp
+        self._clock = clock or CycleClock(self.period_s).advance
         self._pd = JointPd(self.period_s, self.configuration.pd, gravity)
         self._poses: dict[int, tuple[int, int, int, int]] = {}
         self._missing_in_a_row = 0
         self._cycle_ns = 0
-        self._cycle_of: deque[tuple[int, int]] = deque(maxlen=256)
         self._heard_s: float | None = None
         self._asked_s = 0.0
         self._recovery = threading.Event()
         self._releasing = False
+        self._wanted, self._engaged = True, False
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether the servos are on."""
+        return self._engaged
 
     @property
     def is_commanding(self) -> bool:
         """Whether targets move the hand."""
-        return self.state is not None and self.fault is None and self.path.latched is None and not self._releasing
+        return self._engaged and self.fault is None and self.path.latched is None and not self._releasing
 
     @property
     def is_at_rest(self) -> bool:
         """Whether the hand may be switched off without dropping a motion."""
-        return self.state is None or self.fault is not None or self.path.is_standing
+        return not self._engaged or self.fault is not None or self.path.is_standing
 
     def pursue(self, stamp_ns: int, target: Vector) -> None:
         """Take a target `(16,)` [rad] for the joint state of this stamp; ignored while commands are not followed."""
         if self.is_commanding:
-            cycle_ns = next((cycle for stamp, cycle in reversed(self._cycle_of.copy()) if stamp == stamp_ns), None)
-            self.path.pursue(cycle_ns, target)
+            self.path.pursue(stamp_ns, target)
 
     def recover(self) -> None:
         """Follow targets again after a latched guard, as soon as braking is over; a fault stays until a restart."""
@@ -134,15 +122,18 @@ class AllegroDriver:
         """Brake and hold, whatever targets come. False follows them again."""
         self._releasing = releasing
 
+    def engage(self, wanted: bool = True) -> None:
+        """Switch the servos on at the next cycle, where the hand then is; False: off, once it stands."""
+        self._wanted = wanted
+
     def begin(self) -> list[Frame]:
-        """What starts the hand: off, who are you, how often, on."""
+        """What starts the hand: off, who are you, how often. The servos go on with the first cycle."""
         configuration = self.configuration
         return [
             Frame(frames.SYSTEM_OFF),
             Frame(frames.HAND_INFO, remote=True),
             Frame(frames.SERIAL, remote=True),
             frames.period_frame(configuration.period_ms, 0, configuration.temperature_ms),
-            Frame(frames.SYSTEM_ON),
         ]
 
     def end(self) -> list[Frame]:
@@ -188,7 +179,7 @@ class AllegroDriver:
     def switch_off(self, fault: str, value: float, bound: float) -> list[Frame]:
         """Latch a fault of the hand; returns the frames that make it limp."""
         if self.fault is None:
-            self.fault = fault
+            self.fault, self._engaged = fault, False
             self.path.trip(fault, value, bound, self._cycle_ns)
         return self.end()[:-1]
 
@@ -197,7 +188,6 @@ class AllegroDriver:
         if finger in self._poses:  # the next cycle has begun and this one never got whole
             self.incomplete += 1
             self._missing_in_a_row += 1
-            self._cycle_ns += round(1e9 * self.period_s)
             missing = len(self._poses)
             self._poses.clear()
             if self._missing_in_a_row >= self.configuration.incomplete_cycles and self.fault is None:
@@ -212,22 +202,29 @@ class AllegroDriver:
         self._poses.clear()
         self.cycles += 1
         self._heard_s = now_s
-        self._cycle_ns += round(1e9 * self.period_s)
+        passed, self._missing_in_a_row = 1 + self._missing_in_a_row, 0
+        self._cycle_ns = self._clock(passed)
         position = self.model.position(raw)
-        self._pd.measure(position, 1 + self._missing_in_a_row)
-        self._missing_in_a_row = 0
-        stamp_ns = self._stamp()
-        self._cycle_of.append((stamp_ns, self._cycle_ns))
-        torque = np.zeros_like(position) if self.fault is not None else self._torque(position)
-        self.state = HandState(stamp_ns, position, self._pd.velocity, torque)
-        if self.fault is not None:
-            return []
+        self._pd.measure(position, passed)
+        switched = self._switch(position)
+        torque = self._torque(position) if self._engaged else np.zeros_like(position)
+        self.state = JointSample(self._cycle_ns, position, self._pd.velocity, torque)
+        if not self._engaged:
+            return switched
         units = self.model.torque_units(torque).reshape(FINGERS, -1).tolist()
-        return [frames.torque_frame(finger, tuple(values)) for finger, values in enumerate(units)]
+        return switched + [frames.torque_frame(finger, tuple(values)) for finger, values in enumerate(units)]
+
+    def _switch(self, position: Vector) -> list[Frame]:
+        if self._wanted and not self._engaged and self.fault is None:
+            self._engaged = True
+            self.path.start(_inside(position), self._cycle_ns)
+            return [Frame(frames.SYSTEM_ON)]
+        if self._engaged and not self._wanted and self.path.is_standing:
+            self._engaged = False
+            return self.end()[:-1]
+        return []
 
     def _torque(self, position: Vector) -> Vector:
-        if self.path.command is None:
-            self.path.start(np.clip(position, LIMITS.position_lower, LIMITS.position_upper), self._cycle_ns)
         self._try_recovery(position)
         if self._releasing:
             self.path.release()
@@ -237,8 +234,7 @@ class AllegroDriver:
     def _try_recovery(self, position: Vector) -> None:
         if not self._recovery.is_set():
             return
-        start = np.clip(position, LIMITS.position_lower, LIMITS.position_upper)
-        if self.path.latched is None or self.path.recover(start, self._cycle_ns):
+        if self.path.latched is None or self.path.recover(_inside(position), self._cycle_ns):
             self._recovery.clear()
 
     def _receive_info(self, info: HandInfo) -> list[Frame]:
@@ -255,3 +251,8 @@ class AllegroDriver:
         if self.fault is None and celsius > self.configuration.hottest_c:
             return self.switch_off("temperature [deg C]", celsius, self.configuration.hottest_c)
         return []
+
+
+def _inside(position: Vector) -> Vector:
+    # An encoder may say a little more than a stop allows; what is commanded keeps the limits.
+    return np.clip(position, LIMITS.position_lower, LIMITS.position_upper)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,6 +23,7 @@ from h2s2r_drivers.fri.messages import (
 from h2s2r_drivers.fri.robot import JOINT_NAMES, LIMITS
 from h2s2r_drivers.fri.torque_overlay import TorqueOverlay
 from h2s2r_drivers.joint_limits import JointLimits
+from h2s2r_drivers.state_sampler import JointSample
 
 Vector = NDArray[np.float64]
 
@@ -39,27 +39,8 @@ class IiwaConfiguration:
     path: CommandPathConfiguration = field(default_factory=CommandPathConfiguration)
 
 
-@dataclass(frozen=True)
-class ArmState:
-    """What is known of the arm after a message.
-
-    Attributes:
-        stamp_ns: When the message came, or the controller's own stamp.
-        position: `(7,)` measured [rad].
-        velocity: `(7,)` difference of measurements [rad/s].
-        effort: `(7,)` measured torque [Nm].
-        message: The message.
-    """
-
-    stamp_ns: int
-    position: Vector
-    velocity: Vector
-    effort: Vector
-    message: MonitoringMessage
-
-
 class IiwaDriver:
-    """Commander of an FRI session; remembers the newest state and which stamp was which cycle.
+    """Commander of an FRI session; remembers the newest state and the session's.
 
     `pursue`, `recover`, `release` may be called from any thread, everything else belongs to the one of the wire.
 
@@ -67,7 +48,8 @@ class IiwaDriver:
         audit: Where interventions are noted.
         configuration: See there.
         limits: `(7,)` each.
-        stamp: Gives the stamp of a message; default: the controller's.
+        clock: Gives the stamp [ns] of a message from the message and the number of send periods since the one before;
+            default: the controller's own stamp.
     """
 
     def __init__(
@@ -75,15 +57,15 @@ class IiwaDriver:
         audit: AuditLog,
         configuration: IiwaConfiguration | None = None,
         limits: JointLimits = LIMITS,
-        stamp: Callable[[MonitoringMessage], int] | None = None,
+        clock: Callable[[MonitoringMessage, int], int] | None = None,
     ) -> None:
         self.configuration = configuration or IiwaConfiguration()
         self.path = CommandPath(limits, JOINT_NAMES, self.configuration.period_s, audit, self.configuration.path)
         self.overlay = TorqueOverlay(self.configuration.period_s)
-        self.state: ArmState | None = None
-        self._stamp = stamp or (lambda message: message.stamp_ns)
+        self.state: JointSample | None = None
+        """What was measured last; its stamp is that of the cycle."""
+        self._clock = clock or (lambda message, cycles: message.stamp_ns)
         self._cycle_ns = 0
-        self._cycle_of: deque[tuple[int, int]] = deque(maxlen=256)
         self._session = SessionState.IDLE
         self._recovery = threading.Event()
         self._releasing = False
@@ -101,8 +83,7 @@ class IiwaDriver:
     def pursue(self, stamp_ns: int, target: Vector) -> None:
         """Take a target `(7,)` [rad] for the joint state of this stamp; ignored unless commanding is active."""
         if self.is_commanding:
-            cycle_ns = next((cycle for stamp, cycle in reversed(self._cycle_of.copy()) if stamp == stamp_ns), None)
-            self.path.pursue(cycle_ns, target)
+            self.path.pursue(stamp_ns, target)
 
     def recover(self) -> None:
         """Follow targets again after a latched violation, as soon as braking is over."""
@@ -120,8 +101,7 @@ class IiwaDriver:
 
     def monitor(self, message: MonitoringMessage, cycles: int) -> None:
         """Note what was measured, and latch what the controller says must stop the robot."""
-        period_ns = round(1e9 * message.send_period_s)
-        self._cycle_ns += cycles * period_ns
+        self._cycle_ns = self._clock(message, cycles)
         self._note_state(message, cycles * message.send_period_s)
         before, self._session = self._session, message.session_state
         if before is SessionState.COMMANDING_ACTIVE:
@@ -187,9 +167,7 @@ class IiwaDriver:
     def _note_state(self, message: MonitoringMessage, elapsed_s: float) -> None:
         position, before = np.array(message.measured_position), self.state
         velocity = np.zeros(len(position)) if before is None else (position - before.position) / elapsed_s
-        stamp_ns = self._stamp(message)
-        self._cycle_of.append((stamp_ns, self._cycle_ns))
-        self.state = ArmState(stamp_ns, position, velocity, np.array(message.measured_torque), message)
+        self.state = JointSample(self._cycle_ns, position, velocity, np.array(message.measured_torque))
 
 
 def _mirrored(message: MonitoringMessage) -> Joints:
