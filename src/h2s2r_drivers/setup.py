@@ -32,5 +32,13 @@ setup(
     maintainer="The h2s2r maintainers",
     maintainer_email="maintainers@h2s2r.example.org",
     license="Apache-2.0",
-    entry_points={"console_scripts": []},
+    entry_points={
+        "console_scripts": [
+            "iiwa_driver = h2s2r_drivers.nodes.iiwa_driver:main",
+            "allegro_driver = h2s2r_drivers.nodes.allegro_driver:main",
+            "joint_states = h2s2r_drivers.nodes.joint_states:main",
+            "iiwa_emulator = h2s2r_drivers.fri.emulator.__main__:main",
+            "allegro_emulator = h2s2r_drivers.allegro.emulator.__main__:main",
+        ]
+    },
 )
