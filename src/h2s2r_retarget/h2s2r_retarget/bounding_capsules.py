@@ -92,7 +92,9 @@ def bounding_capsules(geometries: Sequence[Any], columns: dict[int, int]) -> Bou
         joint.append(columns.get(int(shape.parentJoint), -1))
         ends.append([p + R @ (centre - along), p + R @ (centre + along)])
         radius.append(r)
-    return BoundingCapsules(np.array(joint), np.array(ends).transpose(1, 0, 2), np.array(radius))
+    # A robot may have no shapes at all.
+    axes = np.array(ends, dtype=float).reshape(-1, 2, 3).transpose(1, 0, 2)
+    return BoundingCapsules(np.array(joint, dtype=int), axes, np.array(radius, dtype=float))
 
 
 def _capsule(geometry: Any) -> tuple[Array, float, int, float]:

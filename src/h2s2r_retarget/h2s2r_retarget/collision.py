@@ -113,7 +113,8 @@ class CollisionChecker:
         robot = [objects[index] for index in range(len(objects) - len(self._obstacles))]
         self._capsules = bounding_capsules(robot, columns)
         self._joint_of = np.append(self._capsules.joint, np.full(len(self._obstacles), -1))
-        self._pairs = np.array([(pair.first, pair.second) for pair in self._geometry.collisionPairs]).reshape(-1, 2)
+        pairs = [(pair.first, pair.second) for pair in self._geometry.collisionPairs]
+        self._pairs = np.array(pairs, dtype=int).reshape(-1, 2)
         self._request = coal.DistanceRequest(True, True)
 
     def _add_pairs(self, pinocchio: Any, moving: list[int]) -> tuple[range, range]:

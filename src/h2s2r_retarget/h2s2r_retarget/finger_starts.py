@@ -17,7 +17,8 @@ from h2s2r_retarget.kinematics import BatchedKinematics
 
 Array = NDArray[np.float64]
 
-_LIBRARY = 512
+_LIBRARY = 4096
+"""With 512, three fingertips in a hundred end millimetres off, in the wrong valley (`make bench-retarget`)."""
 _FROM_HOME_M = 0.01
 """A posture a radian from home must bring its tips this much nearer to be preferred."""
 

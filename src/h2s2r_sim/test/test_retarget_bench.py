@@ -5,13 +5,15 @@ import pytest
 from scipy.optimize import differential_evolution
 
 from h2s2r_perception.artefact import InputError
+from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 from h2s2r_sim.retarget_bench import dex_peer, mink_peer
 from h2s2r_sim.retarget_bench.comparison import ratios
 from h2s2r_sim.retarget_bench.finger_chains import fingers_of, fingertips_in_palm
 from h2s2r_sim.retarget_bench.global_optimum import best_errors
-from h2s2r_sim.retarget_bench.measures import residuals
+from h2s2r_sim.retarget_bench.measures import overlaps, residuals
+from h2s2r_sim.retarget_bench.ours import Ours
 from h2s2r_sim.retarget_bench.round_robin import take_turns
 from h2s2r_sim.retarget_bench.success import bundled_embodiments
 from h2s2r_sim.retarget_bench.targets import Targets, at_home, in_frame
@@ -102,10 +104,25 @@ def test_peers_reach_what_they_can_reach(allegro):
         found = residuals(allegro, q[None], target)
         assert found.palm_reached.all() and found.fingertip_m.max() < 1e-3
         hand = np.concatenate([arm, peer.hand(target.fingertips_palm[0])])
-        assert residuals(allegro, hand[None], target).fingertip_m.max() < 1e-3
+        assert residuals(allegro, hand[None], at_home(allegro, target)).fingertip_m.max() < 1e-3
     hand = np.concatenate([arm, DexPeer(allegro, dex_peer.ACCURATE).hand(target.fingertips_palm[0])])
     # It stops when the loss changes by less than 1e-5: millimetres.
-    assert residuals(allegro, hand[None], target).fingertip_m.max() < 1e-2
+    assert residuals(allegro, hand[None], at_home(allegro, target)).fingertip_m.max() < 1e-2
+
+
+def test_the_bare_robot_is_met_by_the_same_solver_that_looks_at_nothing(allegro):
+    targets = targets_of(allegro, postures(allegro, 2, seed=5))
+    found = Ours(allegro, CollisionWorld(), bare=True).arms_and_hands(targets)
+    assert (found.penetration_m == 0.0).all()
+    measured = residuals(allegro, found.joint_position, targets)
+    assert measured.palm_reached.all() and measured.fingertip_m.max() < 2e-3
+
+
+def test_fingers_through_each_other_are_counted(allegro):
+    home, crossed = allegro.home, allegro.home.copy()
+    for name, end in (("joint_0_0", allegro.limits.lower), ("joint_4_0", allegro.limits.upper)):
+        crossed[allegro.joint_names.index(name)] = end[allegro.joint_names.index(name)]
+    assert overlaps(allegro, np.stack([home, crossed])).tolist() == [False, True]
 
 
 def test_a_peer_that_is_not_installed_is_named(allegro, monkeypatch):

@@ -1,17 +1,22 @@
-"""Ours and the peers on the same hands: times and residuals, hand alone and arm with hand."""
+"""Ours and the peers on the same hands: times and residuals, hand alone and arm with hand.
+
+The peers look at no collision, so it is our solver for the bare robot that is compared; the one that keeps the robot
+out of itself stands beside it, and whose solutions overlap is counted for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact.figures import Figure
+from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_sim.retarget_bench import dex_peer, mink_peer
 from h2s2r_sim.retarget_bench.dex_peer import DexPeer
-from h2s2r_sim.retarget_bench.measures import over_limits, residuals
+from h2s2r_sim.retarget_bench.measures import over_limits, overlaps, residuals
 from h2s2r_sim.retarget_bench.mink_peer import MinkPeer
 from h2s2r_sim.retarget_bench.ours import Ours
 from h2s2r_sim.retarget_bench.peer import Peer
@@ -28,7 +33,7 @@ PEERS = {
     "dex_retargeting": ("dex_retargeting", "dex_retargeting_accurate"),
 }
 """Each peer's settings. It is judged by the fastest of them in time and by the most accurate in residual."""
-OURS, BATCHED = "ours_single", "ours_batched"
+BATCHED, SINGLE, CLEAR = "ours_batched", "ours_single", "ours_clear_batched"
 
 
 def compare(
@@ -43,7 +48,8 @@ def compare(
         say: Told about progress.
         with_arm: Ask for arm and hand too, which takes peers ten times longer.
     """
-    ours = Ours(embodiment)
+    ours = Ours(embodiment, CollisionWorld(), bare=True)
+    clear = Ours(embodiment, CollisionWorld())
     both: dict[str, Peer] = {
         "mink": MinkPeer(embodiment, mink_peer.EXAMPLE),
         "mink_accurate": MinkPeer(embodiment, mink_peer.ACCURATE),
@@ -53,31 +59,44 @@ def compare(
         "dex_retargeting": DexPeer(embodiment, dex_peer.CONFIGURED),
         "dex_retargeting_accurate": DexPeer(embodiment, dex_peer.ACCURATE),
     }
-    hand: dict[str, Solver] = {name: _hand(peer.hand) for name, peer in (both | dex).items()}
-    whole: dict[str, Solver] = {name: _whole(peer) for name, peer in both.items()}
-
-    def whole_ours(hands: Targets) -> Array:
-        return ours.arms_and_hands(hands).joint_position
-
     alone = take_turns(
-        targets, {**hand, OURS: ours.hands}, {BATCHED: ours.hands}, batch=BATCH, say=lambda t: say(f"hand alone: {t}")
+        targets,
+        {name: _hand(peer.hand) for name, peer in (both | dex).items()} | {SINGLE: ours.hands},
+        {BATCHED: ours.hands, CLEAR: clear.hands},
+        batch=BATCH,
+        say=lambda text: say(f"{embodiment.name}, hand alone: {text}"),
     )
-    together: dict[str, Turns] = {}
-    if with_arm:
-        single, batched = {**whole, OURS: whole_ours}, {BATCHED: whole_ours}
-        together = take_turns(targets, single, batched, batch=BATCH, say=lambda t: say(f"with arm: {t}"))
     home = np.tile(embodiment.home[: embodiment.arm_dof], (len(targets), 1))
     figures: dict[str, Figure] = {}
     for name, turns in alone.items():
         q = np.concatenate([home, turns.found()], axis=1)
-        figures |= _hand_figures(f"hand_{name}", embodiment, q, at_home(embodiment, targets), best) | _time(
-            f"hand_{name}", turns
+        figures |= _figures(f"hand_{name}", embodiment, q, at_home(embodiment, targets), best, turns)
+    if with_arm:
+        together = take_turns(
+            targets,
+            {name: _whole(peer) for name, peer in both.items()} | {SINGLE: _whole_ours(ours)},
+            {BATCHED: _whole_ours(ours), CLEAR: _whole_ours(clear)},
+            batch=BATCH,
+            say=lambda text: say(f"{embodiment.name}, arm and hand: {text}"),
         )
-    for name, turns in together.items():
-        figures |= _hand_figures(f"arm_hand_{name}", embodiment, turns.found(), targets, best)
-        figures |= _palm_figures(f"arm_hand_{name}", embodiment, turns.found(), targets)
-        figures |= _time(f"arm_hand_{name}", turns)
+        for name, turns in together.items():
+            figures |= _figures(f"arm_hand_{name}", embodiment, turns.found(), targets, best, turns)
+            figures |= _palm_figures(f"arm_hand_{name}", embodiment, turns.found(), targets)
     return figures | ratios(figures)
+
+
+def ratios(figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Ours, in batches, over theirs, for the widest question that was put to the peer; `hand_...` for the other."""
+    found: dict[str, Figure] = {}
+    for peer, names in PEERS.items():
+        questions = [q for q in ("arm_hand", "hand") if f"{q}_{names[0]}_ms" in figures]
+        for question in questions:
+            prefix = "" if question == questions[0] else "hand_"
+            for quantity, key in (("time", "ms"), ("residual", "tip_mm_mean")):
+                theirs = min(_number(figures[f"{question}_{name}_{key}"]) for name in names)
+                ratio = _number(figures[f"{question}_{BATCHED}_{key}"]) / theirs
+                found[f"{prefix}{quantity}_ratio_{peer}"] = ratio
+    return found
 
 
 def _hand(solve: Callable[[Array], Array]) -> Solver:
@@ -92,19 +111,23 @@ def _whole(peer: Peer) -> Solver:
     return solve
 
 
-def _time(name: str, turns: Turns) -> dict[str, Figure]:
-    return {f"{name}_ms": turns.ms}
+def _whole_ours(solver: Ours) -> Solver:
+    return lambda hands: solver.arms_and_hands(hands).joint_position
 
 
-def _hand_figures(name: str, embodiment: Embodiment, q: Array, targets: Targets, best: Array) -> dict[str, Figure]:
+def _figures(
+    name: str, embodiment: Embodiment, q: Array, targets: Targets, best: Array, turns: Turns
+) -> dict[str, Figure]:
     error_mm = 1e3 * residuals(embodiment, q, targets).fingertip_m
     excess_mm = error_mm - 1e3 * best
     return {
+        f"{name}_ms": turns.ms,
         f"{name}_tip_mm_mean": float(error_mm.mean()),
         f"{name}_tip_mm_p50": float(np.median(error_mm)),
         f"{name}_tip_mm_p95": float(np.percentile(error_mm, 95)),
         f"{name}_tip_over_best_mm_mean": float(excess_mm.mean()),
         f"{name}_tip_over_best_mm_p95": float(np.percentile(excess_mm, 95)),
+        f"{name}_overlapping_fraction": float(overlaps(embodiment, q).mean()),
         f"{name}_over_limits": over_limits(embodiment, q),
     }
 
@@ -118,20 +141,6 @@ def _palm_figures(name: str, embodiment: Embodiment, q: Array, targets: Targets)
         f"{name}_palm_deg_p50": float(np.degrees(np.median(found.palm_rad))),
         f"{name}_palm_deg_p95": float(np.degrees(np.percentile(found.palm_rad, 95))),
     }
-
-
-def ratios(figures: dict[str, Figure]) -> dict[str, Figure]:
-    """Ours, in batches, over theirs, for the widest question that was put to the peer; `hand_...` for the other."""
-    found: dict[str, Figure] = {}
-    for peer, names in PEERS.items():
-        questions = [q for q in ("arm_hand", "hand") if f"{q}_{names[0]}_ms" in figures]
-        for question in questions:
-            prefix = "" if question == questions[0] else "hand_"
-            for quantity, key in (("time", "ms"), ("residual", "tip_mm_mean")):
-                theirs = min(_number(figures[f"{question}_{name}_{key}"]) for name in names)
-                ratio = _number(figures[f"{question}_{BATCHED}_{key}"]) / theirs
-                found[f"{prefix}{quantity}_ratio_{peer}"] = ratio
-    return found
 
 
 def _number(figure: Figure) -> float:

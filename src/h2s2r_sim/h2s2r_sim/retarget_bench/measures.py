@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import rotation_angle
+from h2s2r_retarget.collision import CollisionChecker, CollisionWorld
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
-from h2s2r_retarget.solutions import PALM_TOLERANCE_M, PALM_TOLERANCE_RAD
+from h2s2r_retarget.solutions import PALM_TOLERANCE_M, PALM_TOLERANCE_RAD, PENETRATION_LIMIT_M
 from h2s2r_sim.retarget_bench.finger_chains import fingertips_in_palm
 from h2s2r_sim.retarget_bench.targets import Targets
 
@@ -26,7 +27,7 @@ class Residuals:
     palm_rad: Array
     """`(N,)`."""
     fingertip_m: Array
-    """`(N, F)`, in the palm's frame: where the hand is put is the palm's residual."""
+    """`(N, F)`, in the world: between the robot's tips and the human's."""
 
     @property
     def palm_reached(self) -> NDArray[np.bool_]:
@@ -37,12 +38,20 @@ class Residuals:
 def residuals(embodiment: Embodiment, joint_position: Array, targets: Targets) -> Residuals:
     """Of `(N, J)` rad or m."""
     T = np.asarray(BatchedKinematics(embodiment).palm(joint_position).T_world_palm)
-    tips = fingertips_in_palm(embodiment, joint_position[:, embodiment.arm_dof :])
+    in_palm = fingertips_in_palm(embodiment, joint_position[:, embodiment.arm_dof :])
+    tips = in_palm @ np.swapaxes(T[:, :3, :3], 1, 2) + T[:, None, :3, 3]
     return Residuals(
         palm_m=np.linalg.norm(T[:, :3, 3] - targets.T_world_palm[:, :3, 3], axis=1),
         palm_rad=np.asarray(rotation_angle(T[:, :3, :3], targets.T_world_palm[:, :3, :3]), dtype=float),
-        fingertip_m=np.linalg.norm(tips - targets.fingertips_palm, axis=2),
+        fingertip_m=np.linalg.norm(tips - targets.fingertips_world, axis=2),
     )
+
+
+def overlaps(embodiment: Embodiment, joint_position: Array) -> NDArray[np.bool_]:
+    """`(N,)`: whether the robot goes more than a millimetre into itself."""
+    checker = CollisionChecker(embodiment, CollisionWorld())
+    contacts = [checker.self_contacts(q, within_m=-PENETRATION_LIMIT_M) for q in joint_position]
+    return np.array([len(found) > 0 for found in contacts])
 
 
 def over_limits(embodiment: Embodiment, joint_position: Array) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from h2s2r_perception.artefact.figures import Figure
-from h2s2r_sim.retarget_bench.comparison import BATCHED, OURS, PEERS
+from h2s2r_sim.retarget_bench.comparison import BATCHED, CLEAR, PEERS, SINGLE
 
-_METHODS = (BATCHED, OURS, *(name for names in PEERS.values() for name in names))
+_METHODS = (BATCHED, SINGLE, CLEAR, *(name for names in PEERS.values() for name in names))
 _SPREAD = ("mean", "p50", "p95", "p99")
 _HEADLINE = ("palm_success_fraction", "time_ratio_", "residual_ratio_", "controller_", "live_")
 
@@ -15,7 +15,15 @@ _HEADLINE = ("palm_success_fraction", "time_ratio_", "residual_ratio_", "control
 def tables(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
     """Markdown."""
     blocks = [_success(figures, embodiments), _best(figures, embodiments)]
-    hand = ("ms", "tip_mm_mean", "tip_mm_p50", "tip_mm_p95", "tip_over_best_mm_mean", "tip_over_best_mm_p95")
+    hand = (
+        "ms",
+        "tip_mm_mean",
+        "tip_mm_p50",
+        "tip_mm_p95",
+        "tip_over_best_mm_mean",
+        "tip_over_best_mm_p95",
+        "overlapping_fraction",
+    )
     palm = ("palm_reached_fraction", "palm_mm_p50", "palm_mm_p95", "palm_deg_p95")
     blocks.append(_methods("arm and hand", figures, "arm_hand_{}", (*hand[:1], *palm, *hand[1:])))
     blocks.append(_methods("hand alone", figures, "hand_{}", hand))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact.figures import Figure
+from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_retarget.solutions import PENETRATION_LIMIT_M
 from h2s2r_sim.perception_bench.metrics import wilson_interval
@@ -64,7 +65,7 @@ def against_the_best(embodiment: Embodiment, targets: Targets, best: Array) -> d
         targets: N hands.
         best: `(N, F)` m.
     """
-    ours, starts = Ours(embodiment), range(0, len(targets), BATCH)
+    ours, starts = Ours(embodiment, CollisionWorld()), range(0, len(targets), BATCH)
     found = [ours.arms_and_hands(targets[first : first + BATCH]).joint_position for first in starts]
     found_mm = 1e3 * residuals(embodiment, np.concatenate(found), targets).fingertip_m
     best_mm = 1e3 * best
