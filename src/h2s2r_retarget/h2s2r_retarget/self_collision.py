@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,11 @@ class SelfCollision:
                 links = self._link(a), self._link(b)
                 found[links] = max(found.get(links, 0.0), -float(distance))
         return sorted((Overlap(*item) for item in found.items()), key=lambda overlap: -overlap.depth_m)
+
+    def usual(self, postures: NDArray[np.float64], share: float = 0.25) -> set[tuple[str, str]]:
+        """Pairs that overlap at so large a share of random postures `(N, J)` that their shapes must be too thick."""
+        count = Counter(overlap.links for posture in postures for overlap in self.overlaps(posture))
+        return {links for links, times in count.items() if times >= share * len(postures)}
 
     def _asked(self) -> list[tuple[int, int]]:
         shaped = set(self._carriers)

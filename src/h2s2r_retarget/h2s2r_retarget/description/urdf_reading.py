@@ -13,6 +13,7 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import rotation_from_vector
 from h2s2r_retarget.description.model import Description, Inertial, Joint, Link, depth_first, rpy_from_rotation
 from h2s2r_retarget.description.urdf_elements import FloatArray, Owner, number, origin, point, read_root, vector
+from h2s2r_retarget.description.urdf_part import keep_part
 from h2s2r_retarget.description.urdf_shapes import read_shapes
 
 _GREY = (0.70, 0.71, 0.73, 1.0)
@@ -20,7 +21,12 @@ _Colour = tuple[float, float, float, float]
 
 
 def read_description(
-    path: Path, *, package_paths: Sequence[Path] = (), fixed: Mapping[str, float] | None = None
+    path: Path,
+    *,
+    package_paths: Sequence[Path] = (),
+    fixed: Mapping[str, float] | None = None,
+    first: str | None = None,
+    last: str | None = None,
 ) -> Description:
     """Read a URDF.
 
@@ -28,11 +34,14 @@ def read_description(
         path: The file.
         package_paths: Where `package://` is looked for.
         fixed: Joints to hold still, at what position [rad or m].
+        first: Read only this link and what hangs on it.
+        last: Leave out what hangs on this link.
 
     Raises:
         InputError: The file, or an element of it, is unusable; a moving link weighs nothing; a joint copies another.
     """
     root = read_root(path)
+    keep_part(path, root, first, last)
     fixed = dict(fixed or {})
     materials = _materials(path, root)
     links = tuple(_link(path, element, materials, package_paths) for element in root.findall("link"))

@@ -21,7 +21,8 @@ def check(subject: Subject) -> list[Finding]:
     """Judge the map of robot tips to human fingers; `load_embodiment` has refused tips off the hand."""
     e = subject.embodiment
     findings = []
-    twice = sorted({name for name in e.human_fingertips if e.human_fingertips.count(name) > 1})
+    followed = [name for tip in e.human_fingertips for name in tip.split("+")]
+    twice = sorted({name for name in followed if followed.count(name) > 1})
     findings.append(none_of(_NAME, "human fingers followed twice", twice, "give each tip a finger of its own"))
     no_thumb = [] if _THUMB in e.human_fingertips else [_THUMB]
     findings.append(none_of(_NAME, "human fingers that must be followed and are not", no_thumb, "map a tip to `thumb`"))

@@ -18,7 +18,7 @@ _DENSITY = (20.0, 30_000.0)
 """[kg/m^3] over the hulls of the collision shapes: hollow plastic to beyond steel. Grams for kilograms fall outside."""
 _GYRATION = 3.0
 """Radius of gyration over the distance of the furthest point of the shape. Matter has at most 1, identified
-parameters (the Franka's first link) reach 1.5; a unit that was mistaken is off by 30 or more."""
+parameters (the Franka's first link) reach 2.4; a unit that was mistaken is off by 30 or more."""
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -65,7 +65,12 @@ def _plausible(massive: list[tuple[Link, Inertial]]) -> list[Finding]:
         none_of(_NAME, f"links with a density outside {bound}", density, remedy),
         none_of(_NAME, f"links whose radius of gyration is over {_GYRATION:g} times their shape", gyration, remedy),
         noted(
-            none_of(_NAME, "links whose radius of gyration is beyond their shape", beyond, "identified parameters may")
+            none_of(
+                _NAME,
+                "links whose radius of gyration is beyond their shape",
+                beyond,
+                "the parameters were identified together, perhaps",
+            )
         ),
     ]
 

@@ -17,7 +17,8 @@ def check(subject: Subject) -> list[Finding]:
     """Look at every joint's limits; `load_embodiment` has seen to it that they are positive and not empty."""
     e = subject.embodiment
     limits = e.limits
-    finite = np.isfinite(np.stack([limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.torque]))
+    tables = (limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, limits.torque)
+    finite = np.isfinite(np.stack(tables))
     endless = [name for name, good in zip(e.joint_names, finite.all(axis=0), strict=True) if not good]
     findings = [none_of(_NAME, "joints without finite limits", endless, "give the URDF's joint revolute limits")]
     model, _ = subject.simulated

@@ -44,5 +44,5 @@ def _of_the_thumb(thumb: FloatArray, others: FloatArray, turn: str) -> list[Find
     left = f"a left hand, or a palm turned by 180 deg: {turn}"
     return [
         noted(at_least(_NAME, "thumb on the +y side at home", towards, 0.0, "mm", left)),
-        noted(at_least(_NAME, "fingers close to the +x side, by", closing, 0.0, "mm", left)),
+        noted(at_least(_NAME, "fingers close to the +x side, by", closing, -1.0, "mm", left)),
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from h2s2r_retarget.self_collision import Overlap, SelfCollision
 from h2s2r_sim.embodiment_check.finding import Finding, Verdict
 from h2s2r_sim.embodiment_check.subject import Subject
@@ -20,11 +18,7 @@ def check(subject: Subject) -> list[Finding]:
     e = subject.embodiment
     checker = SelfCollision(e)
     overlaps = [overlap for overlap in checker.overlaps(e.home) if 1000.0 * overlap.depth_m > _BOUND_MM]
-    count: Counter[tuple[str, str]] = Counter()
-    if overlaps:
-        for posture in subject.postures(_POSTURES):
-            count.update(overlap.links for overlap in checker.overlaps(posture))
-    usual = {links for links, times in count.items() if times >= _USUAL * _POSTURES}
+    usual = checker.usual(subject.postures(_POSTURES), _USUAL) if overlaps else set()
     return [
         _finding(
             "overlap at home",
