@@ -95,7 +95,10 @@ class CollisionChecker:
         pinocchio, coal = _libraries()
         self.model = pinocchio.buildModelFromUrdf(str(self.embodiment.urdf))
         self.data = self.model.createData()
-        self._geometry = pinocchio.buildGeomFromUrdf(self.model, str(self.embodiment.urdf), pinocchio.COLLISION)
+        urdf = self.embodiment.urdf
+        self._geometry = pinocchio.buildGeomFromUrdf(
+            self.model, str(urdf), pinocchio.COLLISION, package_dirs=[str(urdf.parent)]
+        )
         names = self.embodiment.joint_names
         self.q_index = np.array([self.model.joints[self.model.getJointId(name)].idx_q for name in names])
         # The base stands where it stands; only what moves is asked about.

@@ -84,7 +84,7 @@ class Embodiment:
     urdf: Path
     mjcf: Path
     sha256: str
-    """Of the YAML, the URDF and the MJCF together."""
+    """Of the YAML, the URDF with its meshes and the MJCF together."""
 
     @property
     def arm_dof(self) -> int:
@@ -187,7 +187,7 @@ def load_embodiment(name_or_path: str | Path) -> Embodiment:
         joint_units=tuple("m" if joint.slides else "rad" for joint in ordered),
         arm_joint_names=file.arm_joint_names,
         hand_joint_names=file.hand_joint_names,
-        limits=_limits(path, ordered, file.acceleration, file.jerk),
+        limits=_limits(path, urdf, ordered, file.acceleration, file.jerk),
         base_frame=file.base_frame,
         palm_frame=file.palm_frame,
         fingertip_frames=tuple(tip.frame for tip in file.fingertips),
@@ -205,7 +205,7 @@ def load_embodiment(name_or_path: str | Path) -> Embodiment:
         home=_frozen(file.home),
         urdf=urdf,
         mjcf=mjcf,
-        sha256=_hash(path, urdf, mjcf),
+        sha256=_hash(path, urdf, mjcf, *_meshes(urdf, model)),
     )
 
 
@@ -239,6 +239,8 @@ def _check(path: Path, file: _File, model: UrdfModel, joint_names: Sequence[str]
         _refuse(path, "joint names", f"nothing about joint `{name}`", f"every moving joint of {model.path.name}")
     if len(set(joint_names)) != len(joint_names):
         _refuse(path, "joint names", "a name twice", "each joint once")
+    if model.chain(file.base_frame):
+        _refuse(path, "base_frame", f"{file.base_frame}, which a joint carries", "the URDF's first link: the world")
     arm, palm_chain = set(file.arm_joint_names), model.chain(file.palm_frame)
     if {joint.name for joint in palm_chain if joint.kind != "fixed"} != arm:
         _refuse(path, "arm_joint_names", ", ".join(sorted(arm)), "the moving joints between base and palm")
@@ -260,7 +262,7 @@ _JOINT_TABLES = ("acceleration", "jerk", "stiffness", "damping", "home")
 
 
 def _limits(
-    path: Path, joints: Sequence[UrdfJoint], acceleration: Sequence[float], jerk: Sequence[float]
+    path: Path, urdf: Path, joints: Sequence[UrdfJoint], acceleration: Sequence[float], jerk: Sequence[float]
 ) -> JointLimits:
     limits = JointLimits(
         lower=_frozen([joint.lower for joint in joints]),
@@ -270,11 +272,30 @@ def _limits(
         jerk=_frozen(jerk),
         torque=_frozen([joint.torque for joint in joints]),
     )
-    positive = (limits.velocity > 0) & (limits.acceleration > 0) & (limits.jerk > 0) & (limits.torque > 0)
-    for joint, valid in zip(joints, positive & (limits.lower < limits.upper), strict=True):
-        if not valid:
-            _refuse(path, f"joint `{joint.name}`", "limits missing or empty", "lower < upper and positive limits")
+    for index, joint in enumerate(joints):
+        if not joint.lower < joint.upper:
+            found = f"lower {joint.lower:g}, upper {joint.upper:g}"
+            _refuse(urdf, f"joint `{joint.name}` limit", found, "lower < upper")
+        for source, key, value in (
+            (urdf, "velocity", joint.velocity),
+            (urdf, "effort", joint.torque),
+            (path, "acceleration", limits.acceleration[index]),
+            (path, "jerk", limits.jerk[index]),
+        ):
+            if not value > 0.0:
+                found = "nothing" if np.isnan(value) else f"{value:g}"
+                _refuse(source, f"joint `{joint.name}` {key} limit", found, "a limit > 0")
     return limits
+
+
+def _meshes(urdf: Path, model: UrdfModel) -> list[Path]:
+    """Mesh files of the collision shapes; they are part of the embodiment."""
+    meshes = [urdf.parent / name for name in model.meshes]
+    for name, mesh in zip(model.meshes, meshes, strict=True):
+        if not mesh.is_file():
+            remedy = "put it beside the URDF, or make the embodiment with `h2s2r embodiment new`"
+            raise InputError(urdf, f"mesh {name}", found="no such file", expected="a mesh file", remedy=remedy)
+    return meshes
 
 
 def _offset(offset: _PalmOffset) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_retarget.description.model import rotation_from_rpy
+from h2s2r_retarget.description.urdf_elements import Owner, number, origin, read_root, vector
 
 _MOVING = {"revolute", "continuous", "prismatic"}
 
@@ -45,6 +45,8 @@ class UrdfModel:
     path: Path
     joint_of_child: dict[str, UrdfJoint]
     link_names: frozenset[str]
+    meshes: tuple[str, ...] = ()
+    """File names of the collision shapes' meshes, as they stand there."""
 
     def chain(self, frame: str) -> list[UrdfJoint]:
         """The joints from the root to `frame`, the root's first.
@@ -74,17 +76,11 @@ def read_urdf(path: Path) -> UrdfModel:
         InputError: It is missing, is not XML, or has a joint type other than fixed, revolute, continuous or
             prismatic.
     """
-    try:
-        root = ET.fromstring(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            path, "file", found=error.strerror or str(error), expected="a readable URDF", remedy="check the path"
-        ) from error
-    except ET.ParseError as error:
-        raise InputError(path, "syntax", found=str(error), expected="XML", remedy="mend the line named") from error
+    root = read_root(path)
     joints = [_joint(path, element) for element in root.findall("joint")]
     links = frozenset(str(element.get("name")) for element in root.findall("link"))
-    return UrdfModel(path, {joint.child: joint for joint in joints}, links)
+    meshes = tuple(str(mesh.get("filename")) for mesh in root.iterfind("link/collision/geometry/mesh"))
+    return UrdfModel(path, {joint.child: joint for joint in joints}, links, meshes)
 
 
 def _joint(path: Path, element: ET.Element) -> UrdfJoint:
@@ -97,20 +93,16 @@ def _joint(path: Path, element: ET.Element) -> UrdfJoint:
             expected="revolute, continuous, prismatic or fixed",
             remedy="replace it by joints of these types",
         )
-    axis = _vector(element.find("axis"), "xyz", (1.0, 0.0, 0.0))
+    owner = Owner(path, f"joint `{name}`")
+    axis = vector(owner, element.find("axis"), "xyz", (1.0, 0.0, 0.0))
     limit = element.find("limit")
-    limits = {key: float(limit.get(key, "nan")) if limit is not None else np.nan for key in _LIMITS}
-    T = np.eye(4)
-    T[:3, 3] = _vector(element.find("origin"), "xyz", (0.0, 0.0, 0.0))
-    roll, pitch, yaw = _vector(element.find("origin"), "rpy", (0.0, 0.0, 0.0)).tolist()
-    if roll or pitch or yaw:
-        T[:3, :3] = rotation_from_rpy((roll, pitch, yaw))
+    limits = {key: np.nan if limit is None or limit.get(key) is None else number(owner, limit, key) for key in _LIMITS}
     return UrdfJoint(
         name=name,
         kind=kind,
         parent=_link(element, "parent"),
         child=_link(element, "child"),
-        T_parent_child=T,
+        T_parent_child=origin(owner, element),
         axis=axis / np.linalg.norm(axis),
         lower=-np.inf if kind == "continuous" else limits["lower"],
         upper=np.inf if kind == "continuous" else limits["upper"],
@@ -120,11 +112,6 @@ def _joint(path: Path, element: ET.Element) -> UrdfJoint:
 
 
 _LIMITS = ("lower", "upper", "velocity", "effort")
-
-
-def _vector(element: ET.Element | None, key: str, default: tuple[float, float, float]) -> np.ndarray:
-    text = element.get(key) if element is not None else None
-    return np.array(default if text is None else [float(part) for part in text.split()], dtype=float)
 
 
 def _link(element: ET.Element, role: str) -> str:

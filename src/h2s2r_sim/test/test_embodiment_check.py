@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
+from h2s2r_retarget.collision import CollisionChecker, CollisionWorld
 from h2s2r_retarget.embodiment import load_embodiment
-from h2s2r_retarget.self_collision import SelfCollision
 from h2s2r_sim.embodiment_check import (
     check_embodiment,
     fingertips,
@@ -93,15 +93,16 @@ def test_impossible_inertias_are_found(tmp_path, old, new, named):
 
 
 def test_fingers_in_each_other_are_found(tmp_path):
-    checker, subject = SelfCollision(ROBOT), Subject(ROBOT)
-    pair = ("link_3_0", "link_15_0")  # the tips of index and thumb
-    crossed = next(q for q in subject.postures(200) if any(o.links == pair for o in checker.overlaps(q)))
+    checker, subject = CollisionChecker(ROBOT, CollisionWorld()), Subject(ROBOT)
+    pair = {"link_3_0_0", "link_15_0_0"}  # the tips of index and thumb
+    met = (q for q in subject.postures(200) if any({c.robot, c.obstacle} == pair for c in checker.self_contacts(q)))
+    crossed = next(met)
 
     def crossing(values):
-        values["home"][7:] = [float(value) for value in crossed[7:]]
+        values["home"] = [float(value) for value in crossed]
 
     (found,) = failures(self_collision.check(changed(tmp_path, yaml_change=crossing)))
-    assert "link_3_0 in link_15_0" in found.detail
+    assert all(shape in found.detail for shape in pair)
 
 
 def test_a_home_at_a_limit_and_beside_the_keyframe_is_found(tmp_path):

@@ -33,13 +33,13 @@ def keep_part(path: Path, root: ET.Element, first: str | None, last: str | None)
     kept = names if first is None else _below(root, first)
     if last is not None:
         kept = kept - (_below(root, last) - {last})
+    removed = names - kept
     for element in [*root.findall("link"), *root.findall("joint")]:
-        wanted = (
-            str(element.get("name")) in kept
-            if element.tag == "link"
-            else {_end(element, "parent"), _end(element, "child")} <= kept
+        # A joint to a link that there is not stays, for its error.
+        ends = (
+            {str(element.get("name"))} if element.tag == "link" else {_end(element, "parent"), _end(element, "child")}
         )
-        if not wanted:
+        if ends & removed:
             root.remove(element)
 
 

@@ -7,18 +7,21 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_perception.geometry import pose
+from h2s2r_retarget.collision import CollisionChecker, CollisionWorld
 from h2s2r_retarget.differential_ik import solve_palm
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
-from h2s2r_retarget.self_collision import SelfCollision
 
 FloatArray = NDArray[np.float64]
 
-_SEEDS = 24
-_FORWARD = (0.50, 0.60)
-_UP = (0.35, 0.45)
+_SEEDS = 16
+_FORWARD = (0.35, 0.45, 0.55)
+_UP = (0.25, 0.35, 0.45)
 """Places of the palm, in lengths of the arm from the base."""
 _TRIED = 20
+_FAR_FROM_LIMITS = 0.9
+"""Of the half range: nearer to a limit no arm rests."""
 
 
 def choose_home(embodiment: Embodiment, *, seed: int = 0) -> tuple[FloatArray, str]:
@@ -31,32 +34,38 @@ def choose_home(embodiment: Embodiment, *, seed: int = 0) -> tuple[FloatArray, s
     random = np.random.default_rng(seed)
     lower, upper = limits.lower[:arm], limits.upper[:arm]
     middle, half = (lower + upper) / 2, (upper - lower) / 2
-    targets = _targets(kinematics, middle + half * random.uniform(-1.0, 1.0, (500, arm)))
-    starts = np.tile(embodiment.home, (_SEEDS * len(targets), 1))
-    starts[:, :arm] = middle + half * random.uniform(-0.5, 0.5, (len(starts), arm))
-    found = solve_palm(kinematics, starts, np.repeat(targets, _SEEDS, axis=0))
-    reached = (found.position_error_m < 0.01) & (found.rotation_error_rad < 0.05)
-    candidates = found.joint_position[reached]
-    if not len(candidates):
-        return embodiment.home, "the middle of every arm joint's range: no posture before the base was found"
-    share = np.abs((candidates[:, :arm] - middle) / half).max(axis=1)
-    checker = SelfCollision(embodiment)
-    usual = checker.usual(random.uniform(limits.lower, limits.upper, (_TRIED, embodiment.dof)))
-    ordered = np.round(candidates[np.argsort(share)][:_TRIED], 3)
-    for posture in ordered:
-        if {overlap.links for overlap in checker.overlaps(posture)} <= usual:
-            return posture, "before the base, fingers forward and down, palm to the left (+y)"
-    return ordered[0], "before the base, fingers forward and down; links overlap in it: choose another"
+    samples = kinematics.palm(middle + half * random.uniform(-1.0, 1.0, (500, arm))).T_world_palm
+    reach = float(np.linalg.norm(samples[:, :3, 3], axis=1).max())
+    for looking, R in _orientations():
+        targets = np.repeat(_targets(reach, R), _SEEDS, axis=0)
+        starts = np.tile(embodiment.home, (len(targets), 1))
+        starts[:, :arm] = middle + half * random.uniform(-0.5, 0.5, (len(starts), arm))
+        found = solve_palm(kinematics, starts, targets)
+        reached = (found.position_error_m < 0.01) & (found.rotation_error_rad < 0.05)
+        candidates = found.joint_position[reached]
+        share = np.abs((candidates[:, :arm] - middle) / half).max(axis=1)
+        ordered = np.round(candidates[np.argsort(share)], 3)[:_TRIED]
+        checker = CollisionChecker(embodiment, CollisionWorld())
+        for posture in ordered[np.sort(share)[:_TRIED] < _FAR_FROM_LIMITS]:
+            if not checker.self_contacts(posture):
+                return posture, f"before the base, fingers forward and down, palm {looking}"
+    return embodiment.home, "LOOK: the middle of every arm joint's range: no free posture before the base was found"
 
 
-def _targets(kinematics: BatchedKinematics, postures: FloatArray) -> FloatArray:
-    """Palm poses `(K, 4, 4)`: z forward and 45 deg down, x to the left, y (the thumb) up."""
-    reach = float(np.linalg.norm(kinematics.palm(postures).T_world_palm[:, :3, 3], axis=1).max())
+def _orientations() -> list[tuple[str, FloatArray]]:
+    """Of the palm `(3, 3)`: z forward and 45 deg down, x to the left (the thumb up) or turned about z to look down."""
     s = np.sqrt(0.5)
+    left = np.array([[0.0, s, s], [1.0, 0.0, 0.0], [0.0, s, -s]])
+    orientations = []
+    for looking, angle in (("to the left (+y)", 0.0), ("to the left and down", -np.pi / 4), ("down", -np.pi / 2)):
+        about_z = np.array([[np.cos(angle), -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
+        orientations.append((looking, left @ about_z))
+    return orientations
+
+
+def _targets(reach: float, R: FloatArray) -> FloatArray:
+    """Palm poses `(K, 4, 4)` before an arm of this length [m]."""
     targets = []
     for forward, up in itertools.product(_FORWARD, _UP):
-        T = np.eye(4)
-        T[:3, :3] = [[0.0, s, s], [1.0, 0.0, 0.0], [0.0, s, -s]]
-        T[:3, 3] = forward * reach, 0.0, up * reach
-        targets.append(T)
+        targets.append(pose(R, np.array([forward * reach, 0.0, up * reach])))
     return np.stack(targets)
