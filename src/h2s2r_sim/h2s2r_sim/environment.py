@@ -56,6 +56,7 @@ class StepResult:
         success: Strict success of an episode that ended.
         episode_return: Sum of rewards of the episode, this step included.
         anchor_distance: True mean anchor distance to the goal [m], before any reset.
+        T_world_object: `(n, 4, 4)` true object poses, before any reset.
     """
 
     reward: Array
@@ -64,6 +65,7 @@ class StepResult:
     success: Flags
     episode_return: Array
     anchor_distance: Array
+    T_world_object: Array
 
 
 class Environment:
@@ -171,7 +173,13 @@ class Environment:
         episodes.total_reward = episodes.total_reward + reward
         ending = episodes.ending(distance, T_world_object[:, 2, 3], hand_distance < self._reward.hand_distance_m)
         result = StepResult(
-            reward, ending.terminated, ending.truncated, ending.success, episodes.total_reward, distance
+            reward,
+            ending.terminated,
+            ending.truncated,
+            ending.success,
+            episodes.total_reward,
+            distance,
+            T_world_object.copy(),
         )
         ended = np.flatnonzero(ending.terminated | ending.truncated)
         if len(ended):

@@ -95,6 +95,7 @@ def figures(contender: str, results: EpisodeResults) -> dict[str, float]:
         f"success_{contender}_lo": low,
         f"success_{contender}_hi": high,
         f"success_{contender}_n": count,
+        f"credit_{contender}": float(results.credit.mean()),
         f"final_distance_mm_mean_{contender}": 1e3 * float(results.final_distance_m.mean()),
         f"final_distance_mm_median_{contender}": 1e3 * float(np.median(results.final_distance_m)),
         f"lost_{contender}": float(results.lost.mean()),
@@ -140,7 +141,7 @@ def evaluate(
         "object_aware_replay": ObjectAwareReplay,
     }
     values: dict[str, float] = {}
-    rows: list[str] = ["contender,episode,success,lost,final_distance_m,steps"]
+    rows: list[str] = ["contender,episode,success,credit,lost,final_distance_m,steps"]
     inputs = _inputs(demonstration_folder, retargeting_folder, bundle_folder)
     with writing(evaluation_folder, SCHEMA, inputs=inputs, configuration=_shape(task, configuration)) as artefact:
         for index, (contender, make) in enumerate(controllers.items()):
@@ -178,8 +179,8 @@ def _shape(task: Task, configuration: EvaluationConfiguration) -> dict[str, Any]
 
 
 def _rows(contender: str, results: EpisodeResults) -> list[str]:
-    columns = zip(results.success, results.lost, results.final_distance_m, results.steps, strict=True)
+    columns = zip(results.success, results.credit, results.lost, results.final_distance_m, results.steps, strict=True)
     return [
-        f"{contender},{episode},{int(success)},{int(lost)},{distance:.5f},{steps}"
-        for episode, (success, lost, distance, steps) in enumerate(columns)
+        f"{contender},{episode},{int(success)},{credit:.3f},{int(lost)},{distance:.5f},{steps}"
+        for episode, (success, credit, lost, distance, steps) in enumerate(columns)
     ]

@@ -54,7 +54,7 @@ def add_scene(spec: mujoco.MjSpec, task: Task) -> None:
     )
     floor.material = _checker_material(spec, "floor", (0.47, 0.50, 0.56), (0.43, 0.46, 0.52), repeat=2.0)
     _add_box(spec, task.scene.table, _TABLE_RGBA)
-    for static in task.scene.statics:
+    for static in task.scene.obstacles:
         _add_box(spec, static, _STATIC_RGBA)
     _add_legs(spec, task.scene.table)
 

@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError, load_configuration
-
-Vector3 = tuple[float, float, float]
+from h2s2r_sim.fixtures import BoxSpec, FixtureSpec
+from h2s2r_sim.success import StageSpec
 
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 """What tells a file from a bundled name."""
@@ -35,24 +35,17 @@ class ObjectSpec:
 
 
 @dataclass(frozen=True)
-class BoxSpec:
-    """A fixed box of the scene, in the world frame (robot base, z up)."""
-
-    name: str
-    size_m: Vector3
-    """Full edge lengths."""
-    position_m: Vector3
-    """Centre."""
-    yaw_rad: float = 0.0
-    friction: float = 0.5
-
-
-@dataclass(frozen=True)
 class SceneSpec:
-    """What does not move: the table, whose upper face carries the object, and boxes on it."""
+    """What does not move: the table, whose upper face carries the object, and boxes and fixtures on it."""
 
     table: BoxSpec
     statics: tuple[BoxSpec, ...] = ()
+    fixtures: tuple[FixtureSpec, ...] = ()
+
+    @property
+    def obstacles(self) -> tuple[BoxSpec, ...]:
+        """Everything on the table as boxes: the statics, and what the fixtures are made of."""
+        return (*self.statics, *(box for fixture in self.fixtures for box in fixture.boxes()))
 
     @property
     def table_height_m(self) -> float:
@@ -62,11 +55,15 @@ class SceneSpec:
 
 @dataclass(frozen=True)
 class SuccessSpec:
-    """Strict success: the final mean anchor distance is below the limit and the object was never lost."""
+    """Strict success: the final mean anchor distance is below the limit and the object was never lost.
+
+    The stages are the task's own meaning, for credit: a mean over episodes of the share of stages reached.
+    """
 
     final_anchor_distance_m: float = 0.03
     lost_anchor_distance_m: float = 0.25
     """An object this far from its goal is lost: the episode ends as a failure."""
+    stages: tuple[StageSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +100,11 @@ class Task:
             self._refuse("object.parts", str(self.object.parts), "a folder when collision is parts, else nothing")
         if not self.object.mass_kg > 0.0:
             self._refuse("object.mass_kg", str(self.object.mass_kg), "a positive mass")
+        bodies = [box.name for box in (self.scene.table, *self.scene.obstacles)]
+        if len(set(bodies)) < len(bodies):
+            self._refuse("scene", "a name twice", "names that differ")
+        for stage in self.success.stages:
+            stage.check(self.name, bodies)
 
     def _refuse(self, field: str, found: str, expected: str) -> None:
         raise InputError(f"task {self.name}", field, found=found, expected=expected, remedy="correct the task file")

@@ -62,8 +62,8 @@ def twin_parts(
 ) -> dict[str, trimesh.Trimesh]:
     """The parts of the twin as meshes in the world, by the names under which they are measured."""
     parts: dict[str, Any] = {"table": box_mesh(scene.table)}
-    if scene.statics:
-        parts["statics"] = trimesh.util.concatenate([box_mesh(box) for box in scene.statics])
+    if scene.obstacles:
+        parts["statics"] = trimesh.util.concatenate([box_mesh(box) for box in scene.obstacles])
     if object_mesh is not None:
         parts["object"] = object_mesh
     if robot is not None:
