@@ -49,7 +49,8 @@ def task_contract(task: Task, embodiment: Embodiment, recurrent_shape: tuple[int
 def task_content(task: Task) -> dict[str, Any]:
     """A task as plain values, its mesh and parts by content: the same task in another folder is the same."""
     mesh: Path = task.object.mesh
-    content = dataclasses.asdict(task)
+    content = dataclasses.asdict(dataclasses.replace(task, script=None))  # how it was shown is no part of it
+    del content["script"]
     content["object"]["mesh"] = content_sha256(mesh)
     if task.object.parts is not None:
         content["object"]["parts"] = content_sha256(task.object.parts)

@@ -71,9 +71,10 @@ _PAN_RADIUS_M, _PAN_HEIGHT_M, _PAN_WALL_M, _PAN_SIDES = 0.09, 0.09, 0.006, 12
 
 def _saucepan() -> list[_Part]:
     """A twelve-sided pot without its handle, open above."""
-    floor = 1.4 * _PAN_RADIUS_M
+    floor = math.sqrt(2.0) * _PAN_RADIUS_M
     side = 2.0 * _PAN_RADIUS_M * math.tan(math.pi / _PAN_SIDES)
-    parts: list[_Part] = [((floor, floor, 0.008), (0.0, 0.0, 0.004), 0.0)]
+    turns = (0.0, math.pi / 6.0, math.pi / 3.0)
+    parts: list[_Part] = [((floor, floor, 0.008), (0.0, 0.0, 0.004), turn) for turn in turns]
     for index in range(_PAN_SIDES):
         angle = 2.0 * math.pi * index / _PAN_SIDES
         centre = (_PAN_RADIUS_M * math.cos(angle), _PAN_RADIUS_M * math.sin(angle), _PAN_HEIGHT_M / 2)

@@ -89,6 +89,8 @@ class Task:
     scene: SceneSpec
     success: SuccessSpec = SuccessSpec()
     reset: ResetSpec = ResetSpec()
+    script: Path | None = None
+    """Of the synthetic demonstration (`demonstrator.script`), beside the task file; without one, a plain push."""
 
     def __post_init__(self) -> None:
         """Refuse values that no task can mean."""
@@ -132,8 +134,10 @@ def load_task(name_or_path: str | Path, embodiment: str | None = None) -> Task:
     task = load_configuration(Task, path)
     mesh = (path.parent / task.object.mesh).resolve()
     parts = None if task.object.parts is None else (path.parent / task.object.parts).resolve()
+    script = None if task.script is None else (path.parent / task.script).resolve()
     robot = embodiment or _beside(path, task.embodiment)
-    return dataclasses.replace(task, embodiment=robot, object=dataclasses.replace(task.object, mesh=mesh, parts=parts))
+    manipulated = dataclasses.replace(task.object, mesh=mesh, parts=parts)
+    return dataclasses.replace(task, embodiment=robot, object=manipulated, script=script)
 
 
 def _beside(task_file: Path, embodiment: str) -> str:

@@ -145,7 +145,6 @@ def test_a_box_that_never_moves_has_no_premanipulation_frame(episode):
 SMALL = DemonstratorConfiguration(
     motion=MotionConfiguration(frame_rate_hz=6.0),
     view=ViewConfiguration(focal_length_px=155.0, width=160, height=120),
-    prompt_box=(51.5, 54.8, 98.0, 95.5),
 )
 
 
@@ -183,15 +182,13 @@ def test_it_is_not_made_again_unless_something_changed(recorded):
     assert not is_demonstrated(heavier, recorded / "recording", recorded / "truth", SMALL)
 
 
-def test_the_bundled_prompt_holds_the_box_and_little_else(episode):
-    x0, y0, x1, y1 = DemonstratorConfiguration().prompt_box
+def test_the_prompt_holds_the_box_and_little_else(recorded, episode):
+    x0, y0, x1, y1 = Recording.open(recorded / "recording").prompt.box
     corners = np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.075, 0.075) for z in (-0.03, 0.03)])
-    pixels, _ = ViewConfiguration().camera().project(corners + episode.T_world_object[0, :3, 3])
-    (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
-    assert 0 < left - x0 < 12
-    assert 0 < x1 - right < 12
-    assert 0 < top - y0 < 12
-    assert 0 < y1 - bottom < 12
+    pixels, _ = SMALL.view.camera().project(corners + episode.T_world_object[0, :3, 3])
+    margin = SMALL.prompt_margin_px
+    np.testing.assert_allclose([x0, y0], pixels.min(axis=0) - margin, atol=0.5)
+    np.testing.assert_allclose([x1, y1], pixels.max(axis=0) + margin, atol=0.5)
 
 
 def test_depth_agrees_with_the_true_object_pose(recorded):

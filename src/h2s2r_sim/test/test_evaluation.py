@@ -103,7 +103,10 @@ def test_figures_count_strictly():
     success = np.array([True, True, False, False])
     lost = np.array([False, False, True, False])
     distance = np.array([0.01, 0.02, 0.30, 0.05])
-    values = figures("replay", EpisodeResults(success, success.astype(float), lost, distance, np.zeros(4), np.zeros(4, dtype=np.int64)))
+    values = figures(
+        "replay",
+        EpisodeResults(success, success.astype(float), lost, distance, np.zeros(4), np.zeros(4, dtype=np.int64)),
+    )
     assert values["success_replay"] == 0.5
     assert values["success_replay_n"] == 4
     assert values["lost_replay"] == 0.25

@@ -22,7 +22,10 @@ from h2s2r_perception.onset import OnsetConfiguration
 from h2s2r_perception.recording import RECORDING_SCHEMA, Prompt, RecordingWriter
 from h2s2r_sim.demonstrator.motion import MotionConfiguration
 from h2s2r_sim.demonstrator.physics import Episode, PhysicsConfiguration, show, simulate
+from h2s2r_sim.demonstrator.script import Script, load_script
+from h2s2r_sim.demonstrator.scripted import play
 from h2s2r_sim.rendering import Camera, RgbdSensor, SceneRenderer, SensorConfiguration
+from h2s2r_sim.scene import read_obj_vertices
 from h2s2r_sim.task import Task
 
 GROUND_TRUTH_SCHEMA = Schema("ground_truth", 1)
@@ -31,22 +34,26 @@ Progress = Callable[[float, str], None]
 """Called with the fraction done, in [0, 1], and a note for people."""
 
 
+PUSH_CAMERA_M, PUSH_LOOK_AT_M = Script.camera_m, Script.look_at_m
+
+
 @dataclass(frozen=True)
 class ViewConfiguration:
     """Where the camera stands and what it is."""
 
-    position_m: tuple[float, float, float] = (1.02, -0.62, 0.85)
-    """Chosen by measurement: MediaPipe sees the hand in every frame, at least 3/4 of the box stays in sight."""
-    target_m: tuple[float, float, float] = (0.56, -0.05, 0.20)
+    position_m: tuple[float, float, float] | None = None
+    """The script's if left out. That of the push was chosen by measurement: MediaPipe sees the hand in every frame,
+    at least 3/4 of the box stays in sight."""
+    target_m: tuple[float, float, float] | None = None
     focal_length_px: float = 620.0
     width: int = 640
     height: int = 480
 
-    def camera(self) -> Camera:
-        """The camera itself."""
+    def camera(self, script: Script | None = None) -> Camera:
+        """The camera itself, where the script or this configuration puts it."""
         return Camera.look_at(
-            self.position_m,
-            self.target_m,
+            self.position_m or (script.camera_m if script else PUSH_CAMERA_M),
+            self.target_m or (script.look_at_m if script else PUSH_LOOK_AT_M),
             focal_length_px=self.focal_length_px,
             width=self.width,
             height=self.height,
@@ -65,8 +72,8 @@ class DemonstratorConfiguration:
     sensor: SensorConfiguration = field(default_factory=SensorConfiguration)
     onset: OnsetConfiguration = field(default_factory=OnsetConfiguration)
     """Defines what the ground truth calls the pre-manipulation frame."""
-    prompt_box: tuple[float, float, float, float] = (206.0, 219.0, 392.0, 382.0)
-    """Drawn once by hand round the box in frame 0 [px]: x0, y0, x1, y1."""
+    prompt_margin_px: float = 6.0
+    """The prompt is the object's outline in frame 0, so much wider on each side."""
 
 
 def demonstrate(
@@ -93,7 +100,8 @@ def demonstrate(
     c = configuration or DemonstratorConfiguration()
     report = progress or _say_nothing
     report(0.0, "physics")
-    episode = simulate(task, c.physics, c.motion)
+    script = None if task.script is None else load_script(task.script)
+    episode = simulate(task, c.physics, c.motion) if script is None else play(task, script)
     premanipulation = premanipulation_index(episode.stamp_ns, episode.T_world_object, c.onset)
     stated = _stated(task, c)
     inputs = {"object_mesh": task.object.mesh}
@@ -109,7 +117,7 @@ def demonstrate(
         artefact.quality |= {f"penetration_{name}_mm": 1e3 * m for name, m in episode.penetration_m.items()}
         travel = episode.T_world_object[-1, :3, 3] - episode.T_world_object[0, :3, 3]
         artefact.quality["object_travel_m"] = float(np.linalg.norm(travel))
-    camera = c.view.camera()
+    camera = c.view.camera(script)
     with RecordingWriter.create(
         recording_folder,
         camera_matrix=camera.camera_matrix,
@@ -119,7 +127,8 @@ def demonstrate(
         configuration=stated,
     ) as writer:
         _film(episode, camera, RgbdSensor(camera, c.sensor, seed=c.seed), writer, report)
-        writer.set_prompt(Prompt(frame=0, box=c.prompt_box))
+        vertices = read_obj_vertices(task.object.mesh)
+        writer.set_prompt(Prompt(frame=0, box=_box_around(vertices, episode.T_world_object[0], camera, c)))
 
 
 def is_demonstrated(
@@ -166,6 +175,17 @@ def premanipulation_index(
     )
 
 
+def _box_around(
+    vertices: npt.NDArray[np.float64], T: npt.NDArray[np.float64], camera: Camera, c: DemonstratorConfiguration
+) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 [px] of the object's outline with a margin, inside the image."""
+    pixels, _ = camera.project(vertices @ T[:3, :3].T + T[:3, 3])
+    size = (c.view.width, c.view.height) * 2
+    low, high = pixels.min(axis=0) - c.prompt_margin_px, pixels.max(axis=0) + c.prompt_margin_px
+    x0, y0, x1, y1 = (float(np.clip(value, 0, edge - 1)) for value, edge in zip((*low, *high), size, strict=True))
+    return x0, y0, x1, y1
+
+
 def _film(episode: Episode, camera: Camera, sensor: RgbdSensor, writer: RecordingWriter, report: Progress) -> None:
     data = mujoco.MjData(episode.model)
     frames = len(episode.stamp_ns)
@@ -180,9 +200,11 @@ def _film(episode: Episode, camera: Camera, sensor: RgbdSensor, writer: Recordin
 def _stated(task: Task, configuration: DemonstratorConfiguration) -> Mapping[str, Any]:
     """What shaped the recording, without paths: they differ between machines."""
     task_values = as_plain(task)
-    task_values["object"].pop("mesh")
+    for path in ("mesh", "parts"):
+        task_values["object"].pop(path)
     return {
         "task": {name: task_values[name] for name in ("name", "object", "scene")},
+        "script": None if task.script is None else as_plain(load_script(task.script)),
         "demonstrator": as_plain(configuration),
     }
 

@@ -8,12 +8,12 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import pose, quat_wxyz_from_rotation, rotation_from_quat_wxyz
-from h2s2r_sim.demonstrator.hand_body import FLESH_PREFIX, add_hand, move_hand
+from h2s2r_sim.demonstrator.contact_watch import ContactWatch
+from h2s2r_sim.demonstrator.hand_body import add_hand, move_hand
 from h2s2r_sim.demonstrator.hand_model import bone_frames, joint_positions
 from h2s2r_sim.demonstrator.motion import PUSHING, HandMotion, MotionConfiguration
-from h2s2r_sim.scene import OBJECT_COLLISION, OBJECT_JOINT, add_object, add_scene, read_obj_vertices
+from h2s2r_sim.scene import OBJECT_JOINT, add_object, add_scene, read_obj_vertices
 from h2s2r_sim.task import Task
 
 Array = npt.NDArray[np.float64]
@@ -61,7 +61,8 @@ def simulate(task: Task, physics: PhysicsConfiguration, motion: MotionConfigurat
     Raises:
         InputError: A contact is deeper than `penetration_limit_m`.
     """
-    model, data = _build(task, physics)
+    model = build_model(task, physics.timestep_s, physics.contact_time_constant_s)
+    data = mujoco.MjData(model)
     low = read_obj_vertices(task.object.mesh).min(axis=0)
     centre = (*physics.object_start_m, float(task.scene.table_height_m - low[2]))
     data.joint(OBJECT_JOINT).qpos[:] = [*centre, 1.0, 0.0, 0.0, 0.0]
@@ -84,19 +85,19 @@ def show(data: mujoco.MjData, episode: Episode, frame: int) -> None:
     mujoco.mj_camlight(episode.model, data)
 
 
-def _build(task: Task, physics: PhysicsConfiguration) -> tuple[mujoco.MjModel, mujoco.MjData]:
+def build_model(task: Task, timestep_s: float, contact_time_constant_s: float = 0.004) -> mujoco.MjModel:
+    """Scene, object and hand in one model, with stiff contacts."""
     spec = mujoco.MjSpec()
-    spec.option.timestep = physics.timestep_s
+    spec.option.timestep = timestep_s
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     add_scene(spec, task)
     add_object(spec, task)
     add_hand(spec, PUSHING)
     for geom in spec.geoms:
-        geom.solref = [physics.contact_time_constant_s, 1.0]
+        geom.solref = [contact_time_constant_s, 1.0]
         geom.solimp = [0.98, 0.995, 0.0005, 0.5, 2.0]
-    model = spec.compile()
-    return model, mujoco.MjData(model)
+    return spec.compile()
 
 
 def _run(
@@ -107,7 +108,7 @@ def _run(
     frames = int(hand.duration_s * hand.frame_rate_hz) + 1
     state = hand.at(np.arange((frames - 1) * substeps + 1) * model.opt.timestep)
     T_world_bone = bone_frames(state.T_world_hand, state.posture)
-    watch = _ContactWatch(model)
+    watch = ContactWatch(model)
     T_world_object = np.zeros((frames, 4, 4))
     contact_index = -1
     for frame in range(frames):
@@ -119,33 +120,6 @@ def _run(
         T_world_object[frame] = pose(rotation_from_quat_wxyz(quat_wxyz), position)
         if contact_index < 0 and "hand" in watch.deepest_m:
             contact_index = frame
-    watch.check(task.name, physics.penetration_limit_m)
+    watch.check(task.name, physics.penetration_limit_m, "push more slowly, or shorten the time step")
     stamp_ns = np.rint(np.arange(frames) * 1e9 / hand.frame_rate_hz).astype(np.int64)
     return Episode(model, stamp_ns, T_world_object, T_world_bone[::substeps], contact_index, watch.deepest_m)
-
-
-class _ContactWatch:
-    """Remembers the deepest penetration of the object by each partner."""
-
-    def __init__(self, model: mujoco.MjModel) -> None:
-        names = [model.geom(geom).name for geom in range(model.ngeom)]
-        self._partner = ["hand" if name.startswith(FLESH_PREFIX) else name for name in names]
-        self._object = {geom for geom, name in enumerate(names) if name.startswith(OBJECT_COLLISION)}
-        self.deepest_m: dict[str, float] = {}
-
-    def note(self, data: mujoco.MjData) -> None:
-        for geoms, distance in zip(data.contact.geom.tolist(), data.contact.dist.tolist(), strict=True):
-            if self._object.intersection(geoms):
-                partner = self._partner[geoms[1] if geoms[0] in self._object else geoms[0]]
-                self.deepest_m[partner] = max(self.deepest_m.get(partner, 0.0), -distance)
-
-    def check(self, task_name: str, limit_m: float) -> None:
-        for partner, depth_m in self.deepest_m.items():
-            if depth_m > limit_m:
-                raise InputError(
-                    f"demonstration of {task_name}",
-                    f"penetration of {partner} and object",
-                    found=f"{depth_m * 1000:.2f} mm",
-                    expected=f"at most {limit_m * 1000:.2f} mm",
-                    remedy="push more slowly, or shorten the time step",
-                )

@@ -106,7 +106,11 @@ class ShelfObject:
 
 def build(name: str, *, plain: bool) -> TexturedSurface:
     """The named vessel, centred on its origin."""
-    vessel = VESSELS[name]
+    return build_vessel(VESSELS[name], plain=plain)
+
+
+def build_vessel(vessel: Vessel, *, plain: bool) -> TexturedSurface:
+    """A vessel, centred on its origin."""
     vertices, faces, uv = revolve(vessel.profile, vessel.handle, vessel.spout)
     vertices[:, 2] -= vessel.height_m / 2
     return TexturedSurface(vertices, faces, uv, _texture(vessel, plain=plain))
