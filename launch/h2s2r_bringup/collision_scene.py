@@ -18,7 +18,7 @@ def collision_world(task: Task) -> CollisionWorld:
     """
     model = load_object_model(task.object.mesh, task.object.symmetry)
     return CollisionWorld(
-        statics=tuple(_obstacle(box) for box in (task.scene.table, *task.scene.statics)),
+        statics=tuple(_obstacle(box) for box in (task.scene.table, *task.scene.obstacles)),
         # For keeping clear of it, the hull stands for the parts that fill it.
         object=ObjectShape(model.vertices, kind="box" if task.object.collision == "box" else "hull"),
     )
