@@ -7,7 +7,8 @@ import numpy as np
 from h2s2r_perception.geometry import pose, rotation_from_vector
 from h2s2r_perception.object_model import load_object_model
 from h2s2r_retarget.collision import BoxObstacle, CollisionWorld, ObjectShape
-from h2s2r_sim.task import BoxSpec, Task
+from h2s2r_sim.fixtures import BoxSpec
+from h2s2r_sim.task import Task
 
 
 def collision_world(task: Task) -> CollisionWorld:

@@ -12,8 +12,9 @@ import yaml
 
 from h2s2r_bringup import cli
 from h2s2r_perception.recording import Prompt, RecordingWriter
+from h2s2r_sim.fixtures import BoxSpec
 from h2s2r_sim.rendering.camera import Camera
-from h2s2r_sim.task import BoxSpec, SceneSpec, load_task
+from h2s2r_sim.task import SceneSpec, load_task
 from h2s2r_sim.twin_building.twin_view import render_twin, twin_parts
 
 SCENE = SceneSpec(

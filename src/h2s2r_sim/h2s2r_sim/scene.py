@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_sim.task import BoxSpec, Task
+from h2s2r_sim.fixtures import BoxSpec
+from h2s2r_sim.task import Task
 
 OBJECT_BODY = "object"
 OBJECT_JOINT = "object_free"

@@ -12,9 +12,10 @@ import yaml
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import pose, rotation_angle, rotation_from_vector
 from h2s2r_perception.recording import RecordingWriter
+from h2s2r_sim.fixtures import BoxSpec
 from h2s2r_sim.rendering.camera import Camera
 from h2s2r_sim.rendering.sensor import RgbdSensor
-from h2s2r_sim.task import BoxSpec, SceneSpec, load_task
+from h2s2r_sim.task import SceneSpec, load_task
 from h2s2r_sim.twin_building.depth_view import DepthView, box_mask
 from h2s2r_sim.twin_building.level_table import find_table
 from h2s2r_sim.twin_building.open3d_library import open3d

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ def surface_points(mesh: Path) -> NDArray[np.float64]:
     """
     import trimesh
 
-    surface = trimesh.load(mesh, force="mesh", process=False)
+    surface: Any = trimesh.load(mesh, force="mesh", process=False)
     spread, _ = trimesh.sample.sample_surface_even(surface, _POINTS, seed=0)
     vertices = np.asarray(surface.vertices, dtype=float)
     directions = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)

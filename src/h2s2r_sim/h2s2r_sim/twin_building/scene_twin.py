@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import Schema, as_plain, writing
 from h2s2r_perception.recording import Prompt, Recording
-from h2s2r_sim.task import BoxSpec, SceneSpec
+from h2s2r_sim.fixtures import BoxSpec
+from h2s2r_sim.task import SceneSpec
 from h2s2r_sim.twin_building.depth_view import DepthView, median_depth
 from h2s2r_sim.twin_building.level_table import GUESSED_TILT_RAD, LevelTable, find_table
 from h2s2r_sim.twin_building.registration import Registration, register_robot

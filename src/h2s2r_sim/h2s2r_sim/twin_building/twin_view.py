@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.geometry import pose, rotation_from_vector
 from h2s2r_perception.image_points import Crop
-from h2s2r_sim.task import BoxSpec, SceneSpec
+from h2s2r_sim.fixtures import BoxSpec
+from h2s2r_sim.task import SceneSpec
 from h2s2r_sim.twin_building.open3d_library import open3d
 
 FloatArray = NDArray[np.float64]
