@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.demonstration import Demonstration
+from h2s2r_retarget.hand_scale import hand_size
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,8 @@ class HandPath:
     """`(K, 4, 4)`."""
     frames_skipped: int
     """How many of the K frames had no trustworthy hand and were interpolated."""
+    hand_size: float
+    """Of all trustworthy frames of the recording, see `hand_scale.hand_size`."""
 
 
 def hand_path(
@@ -55,6 +58,7 @@ def hand_path(
             expected="at least 2 frames with a hand",
             remedy="record the hand in full view, or lower minimum_hand_confidence",
         )
+    size = hand_size(demonstration.hand_joints_world[seen])
     joints = _filled(stamp_s, demonstration.hand_joints_world, seen)
     joints = _smoothed(stamp_s, joints, smoothing_s)
     chosen = np.flatnonzero((np.arange(len(stamp_s)) >= first) & (stamp_s <= end_s))
@@ -63,6 +67,7 @@ def hand_path(
         hand_joints=joints[chosen],
         T_world_object=demonstration.T_world_object[chosen],
         frames_skipped=int((~seen[chosen]).sum()),
+        hand_size=size,
     )
 
 

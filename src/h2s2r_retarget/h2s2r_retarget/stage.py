@@ -16,12 +16,11 @@ from h2s2r_perception.geometry import inverse
 from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import Embodiment
 from h2s2r_retarget.hand_path import HandPath, hand_path
-from h2s2r_retarget.human_hand import fingertip_targets, palm_target
-from h2s2r_retarget.path import RobotPath, knots, solve_path, timed_path
+from h2s2r_retarget.path import RobotPath, knots, path_targets, solve_path, timed_path
 from h2s2r_retarget.retargeting import SCHEMA, Retargeting
+from h2s2r_retarget.solutions import PENETRATION_LIMIT_M
 from h2s2r_retarget.two_step_ik import TwoStepSolution, TwoStepSolver
 
-PENETRATION_LIMIT_M = 0.001
 SHIFT_LIMIT_M = 0.10
 """A palm target moved further than this is no longer what the human did."""
 
@@ -41,6 +40,10 @@ class RetargetConfiguration:
     """Every so many frames are solved; in between the path is linear."""
     velocity_share: float = 0.8
     """Of the joints' velocity limits; beyond, time is stretched."""
+    acceleration_share: float = 0.8
+    """Of their acceleration limits; the path begins and ends at rest."""
+    average_hand: bool = False
+    """Bring the human's fingertips to where an average adult's are (`hand_scale`); the tips then leave the object."""
     rate_hz: float = 30.0
     """Of the resulting path."""
     seed: int = 0
@@ -135,18 +138,25 @@ def retargeted(
         after_motion_s=configuration.after_motion_s,
     )
     solver = TwoStepSolver(embodiment, world, seed=configuration.seed)
-    joints, T_world_object = hand.hand_joints[0], hand.T_world_object[0]
+    targets = path_targets(hand, embodiment, average_hand=configuration.average_hand)
+    T_world_object = targets.T_world_object[0]
     start = solver.solve(
-        palm_target(joints, embodiment),
-        fingertip_targets(joints, embodiment),
+        targets.T_world_palm[0],
+        targets.fingertips[0],
         T_world_object,
+        fingertip_directions=targets.fingertip_directions[0],
         arm_seeds=configuration.arm_seeds,
     )
     _demand_fit(source, start)
-    solutions = solve_path(solver, start, hand, every=configuration.every)
-    solved_s = hand.stamp_s[knots(hand, configuration.every)]
+    frames = knots(hand, configuration.every)
+    solutions = solve_path(solver, start, targets, frames)
     path = timed_path(
-        solver, solutions, solved_s, velocity_share=configuration.velocity_share, rate_hz=configuration.rate_hz
+        solver,
+        solutions,
+        hand.stamp_s[frames],
+        velocity_share=configuration.velocity_share,
+        acceleration_share=configuration.acceleration_share,
+        rate_hz=configuration.rate_hz,
     )
     return Retargeting(
         joint_position=start.joint_position,
@@ -193,10 +203,17 @@ def _quality(
             f"ik_fingertip_mm_{name}": float(error) * 1e3
             for name, error in zip(tip_names, start.fingertip_error_m, strict=True)
         },
+        **{
+            f"ik_fingertip_deg_{name}": float(np.degrees(angle))
+            for name, angle in zip(tip_names, start.fingertip_error_rad, strict=True)
+        },
+        "hand_size_over_average": hand.hand_size,
         "ik_penetration_mm": start.penetration_m * 1e3,
         "path_palm_mm_max": max(solution.palm_error_m for solution in solutions) * 1e3,
         "path_palm_target_shift_mm_max": max(float(np.linalg.norm(s.target_shift)) for s in solutions) * 1e3,
         "path_penetration_mm_max": max(solution.penetration_m for solution in solutions) * 1e3,
+        "path_knots": len(solutions),
+        "path_knots_missed": sum(not s.reached or s.penetration_m > PENETRATION_LIMIT_M for s in solutions),
         "path_frames": len(hand.stamp_s),
         "path_frames_skipped": hand.frames_skipped,
         "path_seconds": float(path.stamp_s[-1]),
