@@ -30,6 +30,8 @@ _TOO_DEEP_M = 0.0002
 """An overlap that is left alone."""
 _ROUNDS = 8
 """How often coal is asked at most."""
+_ITERATIONS_AFTER_COAL = 15
+"""Fingers are where they should be but for what they touch."""
 _MAXIMUM_STEP = 0.3
 """[rad] of any joint in one iteration."""
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-5, 1e-8, 1.0
@@ -94,7 +96,7 @@ class FingerSolver:
         else:
             q = self._descend(self._starts.best(joint_position, task), task, iterations)
             q = self._descend(q, last, iterations)
-        return self._freed(q, last, T_world_object, iterations)
+        return self._freed(q, last, T_world_object, min(iterations, _ITERATIONS_AFTER_COAL))
 
     def tips(self, joint_position: Array) -> tuple[Array, Array]:
         """Fingertips `(N, F, 3)` m and directions of the last links `(N, F, 3)`, world."""

@@ -18,7 +18,9 @@ from h2s2r_retarget.two_step_ik import TwoStepSolution, TwoStepSolver
 Array = NDArray[np.float64]
 
 _GRID_HZ = 120.0
-"""How finely limits are looked at along the recording."""
+"""How finely limits are looked at along the recording,"""
+_LEAST_PARTS = 8
+"""and between two solutions at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,7 @@ def timed_path(
     limits = solver.embodiment.limits
     recorded = stamp_s - stamp_s[0]
     curve = PchipInterpolator(recorded, np.stack([solution.joint_position for solution in solutions]))
-    parts = [max(2, round(length * _GRID_HZ)) for length in np.diff(recorded)]
+    parts = [max(_LEAST_PARTS, round(length * _GRID_HZ)) for length in np.diff(recorded)]
     pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(recorded, recorded[1:], parts, strict=False)]
     grid = np.append(np.concatenate(pieces), recorded[-1])
     # Just inside each interval: at a solution the second derivative jumps.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_BISECTIONS = 40
+_BISECTIONS = 26
 _STILL = 1e-9
 """A joint that moves less than this per second of recording does not limit u."""
 

@@ -40,6 +40,8 @@ from home."""
 _FREE_M = 0.0002
 _SHIFT_CLEARANCE_M = 0.0005
 _SHIFTS = 20
+_LONGEST_SHIFT_M = 0.2
+"""There is no way out that is still what the human did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,9 +233,9 @@ class TwoStepSolver:
             if solution.penetration_m <= _FREE_M:
                 break
             way_out = self._way_out(q, T_world_object)
-            if not way_out.any():
-                break
             shift = shift + way_out
+            if not way_out.any() or float(np.linalg.norm(shift)) > _LONGEST_SHIFT_M:
+                break
         assert best is not None
         return best
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_retarget.collision import BoxObstacle, CollisionWorld
+from h2s2r_retarget.collision import BoxObstacle, CollisionChecker, CollisionWorld
 from h2s2r_retarget.hand_path import hand_path
 from h2s2r_retarget.kinematics import BatchedKinematics
+from h2s2r_retarget.path import path_targets
 from h2s2r_retarget.retargeting import ARRAYS, Retargeting
 from h2s2r_retarget.stage import RetargetConfiguration, retarget, retarget_is_current, retargeted
 from h2s2r_retarget.warp import warp_path
@@ -48,16 +49,20 @@ def test_the_path_starts_at_the_pre_manipulation_posture_and_follows_the_hand(re
 def assert_within_limits(embodiment, path, stamp_s, share):
     limits = embodiment.limits
     assert ((limits.lower <= path) & (path <= limits.upper)).all()
-    speed = np.abs(np.diff(path, axis=-2)) / np.diff(stamp_s)[:, None]
-    assert (speed <= share * limits.velocity * (1 + 1e-9)).all()
+    velocity = np.diff(path, axis=-2) / np.diff(stamp_s)[:, None]
+    assert (np.abs(velocity) <= share * limits.velocity * 1.001).all()
+    # From rest to rest, at an even rate but for the last step.
+    even = np.concatenate([np.zeros((1, path.shape[1])), velocity[:-1]])
+    acceleration = np.diff(even, axis=0) / stamp_s[1]
+    assert (np.abs(acceleration) <= share * limits.acceleration * 1.05).all()
 
 
 def test_a_demonstration_too_fast_for_the_robot_is_stretched(make_demonstration, embodiment, world, result):
     assert_within_limits(embodiment, result.path_joint_position, result.path_stamp_s, 0.8)
-    assert result.quality["path_stretch"] == pytest.approx(1.0)
+    assert 1.0 <= result.quality["path_stretch"] < 1.3
     fast = retargeted(make_demonstration(seconds=0.15), embodiment, world)
     assert_within_limits(embodiment, fast.path_joint_position, fast.path_stamp_s, 0.8)
-    assert fast.quality["path_stretch"] > 1.2
+    assert fast.quality["path_stretch"] > 2.0
 
 
 def test_frames_without_a_hand_are_interpolated_and_counted(make_demonstration, embodiment, world, result):
@@ -110,6 +115,44 @@ def test_the_warped_path_moves_with_the_object(result, embodiment):
     assert (warped.joint_position[:, :, 7:] == result.path_joint_position[None, :, 7:]).all()
     alone = warp_path(kinematics, result.path_joint_position, result.path_T_world_palm, T, new[:3])
     assert (alone.joint_position == warped.joint_position[:3]).all()
+
+
+def test_warping_says_which_steps_fail_and_why(result, embodiment, world):
+    kinematics, checker = BatchedKinematics(embodiment), CollisionChecker(embodiment, world)
+    T = np.eye(4)
+    T[:3, 3] = [0.6, -0.15, 0.185]
+    new = np.tile(T, (3, 1, 1))
+    new[1, 0, 3] += 0.6  # out of reach
+    new[2, 2, 3] -= 0.10  # into the table
+    path = result.path_joint_position[::8], result.path_T_world_palm[::8]
+    warped = warp_path(kinematics, *path, T, new, checker=checker)
+    unchecked = warp_path(kinematics, *path, T, new)
+    assert (unchecked.joint_position == warped.joint_position).all() and np.isnan(unchecked.penetration_m).all()
+    assert warped.reached[0].all() and warped.penetration_m[0].max() <= 1e-3
+    failures = warped.failures()
+    assert {path for path, _, _ in failures} == {1, 2}
+    assert "off" in next(why for path, _, why in failures if path == 1)
+    assert warped.penetration_m[2].max() > 0.01
+    assert warped.penetration_m[2, 0] == pytest.approx(
+        max(checker.penetration(warped.joint_position[2, 0], None), 0.0), abs=1e-5
+    )
+
+
+def test_a_large_hand_is_known_and_its_tips_can_be_brought_to_an_average_hands(make_demonstration, hand_at, embodiment):
+    demonstration = make_demonstration()
+    wrist = demonstration.hand_joints_world[:, :1]
+    larger = dataclasses.replace(
+        demonstration, hand_joints_world=wrist + 1.2 * (demonstration.hand_joints_world - wrist)
+    )
+    options = {"minimum_confidence": 0.3, "smoothing_s": 0.06, "after_motion_s": 0.3}
+    usual, large = hand_path(demonstration, **options), hand_path(larger, **options)
+    assert large.hand_size == pytest.approx(1.2 * usual.hand_size)
+    plain = path_targets(large, embodiment, average_hand=False)
+    average = path_targets(large, embodiment, average_hand=True)
+    assert (plain.T_world_palm == average.T_world_palm).all()
+    origin = plain.T_world_palm[:, None, :3, 3]
+    ratio = np.linalg.norm(plain.fingertips - origin, axis=-1) / np.linalg.norm(average.fingertips - origin, axis=-1)
+    assert np.allclose(ratio, large.hand_size)
 
 
 def test_the_artefact_round_trips_and_knows_when_it_is_current(tmp_path, demonstration_folder, embodiment, world):
