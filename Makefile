@@ -41,7 +41,7 @@ lint: setup-dev
 	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
 	$(BIN)/lint-imports
 
-BENCHES := environment policy kinematics offline perception live
+BENCHES := environment policy kinematics offline perception live retarget
 bench: $(BENCHES:%=bench-%)
 
 bench-environment: MODULE := h2s2r_sim.bench
@@ -52,6 +52,9 @@ bench-live: MODULE := h2s2r_bringup.live_bench
 bench-perception: MODULE = h2s2r_sim.perception_bench --sequences $(SEQUENCES) --data $(DATA) $(PERCEPTION_ARGS)
 # The full run; fewer for a look: make bench-perception SEQUENCES=2 PERCEPTION_ARGS="--split dev --no-peers"
 SEQUENCES ?= 20
+bench-retarget: setup-dev bench-live-retarget
+bench-retarget: MODULE = h2s2r_sim.retarget_bench $(RETARGET_ARGS)
+# The peers are in the second part of constraints.txt. Fewer hands: make bench-retarget RETARGET_ARGS="--hands 100"
 bench-hand: MODULE = h2s2r_perception.hand_pose.bench --data $(DATA)
 bench-hand-in-object: MODULE := h2s2r_sim.hand_bench
 # Recordings of real hands that are not part of the project: make bench-hand DATA=folder

@@ -39,13 +39,22 @@ def table(outcomes: list[Outcome], figures: Mapping[str, Figure]) -> str:
     return "\n\n".join([stated, *blocks]) + "\n"
 
 
-def publish_results(repository: Path, figures: Path, text: str) -> None:
+def publish_results(
+    repository: Path, figures: Path, text: str, *, page_name: Path = PAGE, results: Path = RESULTS
+) -> None:
     """Put the figures' file and the tables where the documentation keeps them.
+
+    Args:
+        repository: Where both go.
+        figures: The JSON file.
+        text: The tables.
+        page_name: In the repository, with a place for results.
+        results: In the repository.
 
     Raises:
         InputError: The page has no place for results.
     """
-    page = repository / PAGE
+    page = repository / page_name
     words = page.read_text(encoding="utf-8") if page.is_file() else ""
     before, begin, rest = words.partition(_BEGIN)
     _, end, after = rest.partition(_END)
@@ -54,7 +63,7 @@ def publish_results(repository: Path, figures: Path, text: str) -> None:
             page, "content", found="no place for results", expected=f"{_BEGIN} and {_END}", remedy="add it"
         )
     page.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{after}", encoding="utf-8")
-    target = repository / RESULTS
+    target = repository / results
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(figures, target)
 

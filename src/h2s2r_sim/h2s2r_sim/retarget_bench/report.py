@@ -1,34 +1,52 @@
-"""The figures as tables for people."""
+"""The figures as tables for people, and as a page of the documentation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from h2s2r_perception.artefact.figures import Figure
+from h2s2r_sim.perception_bench.report import publish_results
 from h2s2r_sim.retarget_bench.comparison import BATCHED, CLEAR, PEERS, SINGLE
 
 _METHODS = (BATCHED, SINGLE, CLEAR, *(name for names in PEERS.values() for name in names))
 _SPREAD = ("mean", "p50", "p95", "p99")
 _HEADLINE = ("palm_success_fraction", "time_ratio_", "residual_ratio_", "controller_", "live_")
+_TIME = {"ms": "ms a hand"}
+_PALM = {
+    "palm_reached_fraction": "palm reached",
+    "palm_mm_p50": "palm p50 [mm]",
+    "palm_mm_p95": "p95",
+    "palm_deg_p95": "p95 [deg]",
+}
+_TIPS = {
+    "tip_mm_mean": "tips mean [mm]",
+    "tip_mm_p50": "p50",
+    "tip_mm_p95": "p95",
+    "tip_over_best_mm_mean": "over best, mean [mm]",
+    "tip_over_best_mm_p95": "p95",
+    "overlapping_fraction": "goes into itself",
+}
+"""Figure -> head of its column."""
+PAGE, RESULTS = Path("docs/benchmarks/retarget.md"), Path("results/retarget/retarget.json")
 
 
 def tables(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
     """Markdown."""
-    blocks = [_success(figures, embodiments), _best(figures, embodiments)]
-    hand = (
-        "ms",
-        "tip_mm_mean",
-        "tip_mm_p50",
-        "tip_mm_p95",
-        "tip_over_best_mm_mean",
-        "tip_over_best_mm_p95",
-        "overlapping_fraction",
-    )
-    palm = ("palm_reached_fraction", "palm_mm_p50", "palm_mm_p95", "palm_deg_p95")
-    blocks.append(_methods("arm and hand", figures, "arm_hand_{}", (*hand[:1], *palm, *hand[1:])))
-    blocks.append(_methods("hand alone", figures, "hand_{}", hand))
-    blocks += [_methods(f"hand alone, {name}", figures, "hand_{}", hand, f"_{name}") for name in embodiments]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    blocks = [
+        _success(figures, embodiments),
+        _best(figures, embodiments),
+        _methods("arm and hand", figures, "arm_hand_{}", _TIME | _PALM | _TIPS),
+        _methods("hand alone", figures, "hand_{}", _TIME | _TIPS),
+        *(_methods(f"hand alone, {name}", figures, "hand_{}", _TIME | _TIPS, f"_{name}") for name in embodiments),
+        _ratios(figures),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def publish_page(repository: Path, figures: Path, text: str) -> None:
+    """Put the figures' file and the tables where the documentation keeps them."""
+    publish_results(repository, figures, text, page_name=PAGE, results=RESULTS)
 
 
 def headline(figures: Mapping[str, Figure]) -> dict[str, Figure]:
@@ -58,7 +76,9 @@ def _best(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
     return "\n".join([head, "--- | --- | --- | --- | ---", *rows])
 
 
-def _methods(title: str, figures: Mapping[str, Figure], pattern: str, columns: Sequence[str], suffix: str = "") -> str:
+def _methods(
+    title: str, figures: Mapping[str, Figure], pattern: str, columns: Mapping[str, str], suffix: str = ""
+) -> str:
     rows = []
     for method in _METHODS:
         keys = [f"{pattern.format(method)}_{column}{suffix}" for column in columns]
@@ -66,7 +86,16 @@ def _methods(title: str, figures: Mapping[str, Figure], pattern: str, columns: S
             rows.append(" | ".join([method, *(_number(figures[key]) for key in keys)]))
     if not rows:
         return ""
-    return "\n".join([" | ".join([title, *columns]), " | ".join(["---"] * (len(columns) + 1)), *rows])
+    return "\n".join([" | ".join([title, *columns.values()]), " | ".join(["---"] * (len(columns) + 1)), *rows])
+
+
+def _ratios(figures: Mapping[str, Figure]) -> str:
+    rows = []
+    for peer in PEERS:
+        keys = [f"{prefix}{what}_ratio_{peer}" for prefix in ("", "hand_") for what in ("time", "residual")]
+        rows.append(" | ".join([peer, *(_number(figures.get(key)) for key in keys)]))
+    head = "ours, in batches, over theirs | time | residual | hand alone: time | residual"
+    return "\n".join([head, "--- | --- | --- | --- | ---", *rows])
 
 
 def _share(value: Figure) -> str:
@@ -74,4 +103,6 @@ def _share(value: Figure) -> str:
 
 
 def _number(value: Figure) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    if not isinstance(value, float):
+        return "-"
+    return "0" if abs(value) < 0.0005 else f"{value:.3g}"

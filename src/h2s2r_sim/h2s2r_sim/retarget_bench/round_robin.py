@@ -13,6 +13,9 @@ from h2s2r_sim.retarget_bench.targets import Targets
 
 Array = NDArray[np.float64]
 
+_BATCH_TURNS = 4
+"""How often a batch is timed while the others solve its hands one by one."""
+
 Solver = Callable[[Targets], Array]
 """Postures `(N, ...)` for N hands, in one call."""
 
@@ -22,9 +25,9 @@ class Turns:
     """What one solver did with the hands, in their order."""
 
     joint_position: list[Array] = field(default_factory=list)
-    """One `(n, ...)` for each call."""
+    """`(n, ...)` each: for one hand after the other, or for one batch after the other."""
     seconds_per_hand: list[float] = field(default_factory=list)
-    """One for each call."""
+    """Of each call."""
 
     def found(self) -> Array:
         """All postures `(N, ...)`."""
@@ -49,7 +52,7 @@ def take_turns(
     Args:
         targets: The hands.
         one_by_one: Solvers that get one hand at a time.
-        batched: Solvers that get `batch` hands at a time, after the others have had the same ones.
+        batched: Solvers that get `batch` hands at a time, several times while the others solve the same ones.
         batch: Hands in a batch; the last may be smaller.
         say: Told about progress.
     """
@@ -60,15 +63,17 @@ def take_turns(
         hands = targets[first : first + batch]
         for row in range(len(hands)):
             for name, solve in one_by_one.items():
-                _take(turns[name], solve, hands[row : row + 1])
-        for name, solve in batched.items():
-            _take(turns[name], solve, hands)
+                turns[name].joint_position.append(_timed(turns[name], solve, hands[row : row + 1]))
+            if row % -(-len(hands) // _BATCH_TURNS) == 0:
+                found = {name: _timed(turns[name], solve, hands) for name, solve in batched.items()}
+        for name, joint_position in found.items():
+            turns[name].joint_position.append(joint_position)
         say(f"{min(first + batch, len(targets))} of {len(targets)} hands")
     return turns
 
 
-def _take(turns: Turns, solve: Solver, hands: Targets) -> None:
+def _timed(turns: Turns, solve: Solver, hands: Targets) -> Array:
     started = time.perf_counter()
     found = solve(hands)
     turns.seconds_per_hand.append((time.perf_counter() - started) / len(hands))
-    turns.joint_position.append(found)
+    return found

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +19,6 @@ from h2s2r_sim.retarget_bench.targets import Targets, random_targets, table
 Array = NDArray[np.float64]
 
 BATCH = 100
-
-
-def bundled_embodiments() -> list[str]:
-    """Names of the robots that come with the project."""
-    folder = Path(str(resources.files("h2s2r_retarget"))) / "embodiments"
-    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def over_a_table(embodiment: Embodiment, count: int, seed: int, say: Callable[[str], None]) -> dict[str, Figure]:
