@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_perception.artefact import InputError
-from h2s2r_perception.demonstration import Demonstration
+from h2s2r_perception.artefact import InputError, read_meta
+from h2s2r_perception.demonstration import SCHEMA, Demonstration
 from h2s2r_perception.geometry import rotation_angle
 from h2s2r_perception.recording import Recording
+from h2s2r_perception.symmetry import nearest_yaw
 
 GROUND_TRUTH = "ground_truth.npz"
 UNKNOWN_FRAME = -1
@@ -47,8 +48,11 @@ def compare_with_ground_truth(demonstration_folder: Path, ground_truth_folder: P
             expected=f"the {len(demonstration.stamp_ns)} stamps of {demonstration_folder}",
             remedy="give the ground truth of the same recording",
         )
-    shift_m = demonstration.T_world_object[:, :3, 3] - truth["T_world_object"][:, :3, 3]
-    turn = rotation_angle(truth["T_world_object"][:, :3, :3], demonstration.T_world_object[:, :3, :3])
+    perceived = demonstration.T_world_object
+    if _symmetry(demonstration_folder) == "yaw":  # which of the poses that look alike is meant, nobody can tell
+        perceived = nearest_yaw(perceived, truth["T_world_object"])
+    shift_m = perceived[:, :3, 3] - truth["T_world_object"][:, :3, 3]
+    turn = rotation_angle(truth["T_world_object"][:, :3, :3], perceived[:, :3, :3])
     hand_mm = 1e3 * np.linalg.norm(demonstration.hand_joints_world - truth["hand_joints_world"], axis=-1)
     index = demonstration.premanipulation_index
     near = hand_mm[max(0, index - _NEAR_FRAMES) : index + _NEAR_FRAMES + 1]
@@ -96,6 +100,13 @@ def compare_object_track(track_folder: Path, recording_folder: Path, ground_trut
         **_spread("object_rotation_deg", np.rad2deg(turn)),
         "frames_with_truth": float(known.sum()),
     }
+
+
+def _symmetry(demonstration_folder: Path) -> str:
+    """Of the object, as it was declared when the Demonstration was made."""
+    meta = read_meta(demonstration_folder, SCHEMA, remedy="run `h2s2r perceive` again")
+    stated = meta.get("configuration") or {}
+    return str(stated.get("perceive", {}).get("object", {}).get("symmetry", "none"))
 
 
 def _frame_error(index: int, true_index: int) -> float:

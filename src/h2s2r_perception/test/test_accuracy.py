@@ -29,8 +29,9 @@ def truth():
     )
 
 
-def _compare(folder, demonstration, truth):
-    with writing(folder / "demonstration", SCHEMA) as writer:
+def _compare(folder, demonstration, truth, symmetry="none"):
+    stated = {"perceive": {"object": {"symmetry": symmetry}}}
+    with writing(folder / "demonstration", SCHEMA, configuration=stated) as writer:
         demonstration.save(writer.folder)
     np.savez(folder / "ground_truth.npz", **vars(truth))
     return compare_with_ground_truth(folder / "demonstration", folder)
@@ -60,6 +61,16 @@ def test_known_errors_come_out(tmp_path, truth):
     assert figures["hand_joint_mm_p50"] == pytest.approx(12.0)
     assert figures["hand_joint_all_frames_mm_p95"] == pytest.approx(112.0)
     assert figures["hand_frames_share"] == pytest.approx(0.6)
+
+
+def test_the_yaw_of_a_plate_is_no_error_and_its_tilt_is(tmp_path, truth):
+    T = truth.T_world_object.copy()
+    T[:, :3, :3] = rotation_from_vector(np.array([0.0, np.deg2rad(2.0), 0.0])) @ rotation_from_vector(
+        np.array([0.0, 0.0, 1.0])
+    )
+    turned = dataclasses.replace(truth, T_world_object=T)
+    assert _compare(tmp_path, turned, truth, "yaw")["object_rotation_deg_p95"] == pytest.approx(2.0)
+    assert _compare(tmp_path, turned, truth)["object_rotation_deg_p50"] > 50.0
 
 
 def test_truth_of_another_recording_is_refused(tmp_path, truth):
