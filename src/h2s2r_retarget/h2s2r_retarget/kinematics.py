@@ -16,7 +16,7 @@ from array_api_compat import array_namespace, device
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import skew
 from h2s2r_retarget.embodiment import Embodiment
-from h2s2r_retarget.urdf_model import UrdfJoint, read_urdf
+from h2s2r_retarget.urdf_model import UrdfJoint, UrdfModel, read_urdf
 
 Array = Any
 """A float array of NumPy or torch."""
@@ -53,6 +53,30 @@ class JointFrames:
     """`(3, 4, J, N)`: [R | p] of each joint's child in the world."""
     axis: Array
     """`(3, J, N)`, unit, in the world."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Where a link hangs in the tree of moving joints."""
+
+    joints: tuple[int, ...]
+    """The moving joints from the root to the link, as columns of the joint vector, one for each level."""
+    T_joint_link: np.ndarray
+    """`(4, 4)` constant pose of the link in its last moving joint's frame; in the world, if none moves it."""
+
+
+@dataclass(frozen=True)
+class LevelFrames:
+    """The joints of one depth of the tree, for N postures, batch last."""
+
+    columns: tuple[int, ...]
+    """Which joints, as columns of the joint vector."""
+    pose: Array
+    """`(3, 4, K, N)`: [R | p] of each joint's frame in the world, after its motion."""
+    axis: Array
+    """`(3, K, N)` unit, in the world."""
+    slides: tuple[bool, ...]
+    """`(K,)`: whether a joint slides along its axis; others turn about it."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +141,8 @@ class BatchedKinematics:
 
     def __init__(self, embodiment: Embodiment) -> None:
         self.embodiment = embodiment
-        self._tree, self.moves = _build(embodiment)
+        self._model = read_urdf(embodiment.urdf)
+        self._tree, self.moves = _build(embodiment, self._model)
         self.fingertips = tuple(
             FixedPoint(self._tree.levels[tip.level].columns[tip.index], tip.offset[:, 0])
             for tip in self._tree.fingertips
@@ -145,6 +170,28 @@ class BatchedKinematics:
             fingertip_position=xp.stack([tip.T for tip in tips], axis=1),
             palm_jacobian=palm.palm_jacobian,
         )
+
+    def level_frames(self, joint_position: Array) -> list[LevelFrames]:
+        """The frames of all joints at `joint_position (N, J)`, from the root outwards."""
+        tree = self._for(joint_position)
+        chain = _walk(tree, joint_position, len(tree.levels))
+        return [
+            LevelFrames(level.columns, pose, _apply(pose, level.axis), level.slides)
+            for level, pose in zip(tree.levels, chain, strict=True)
+        ]
+
+    def parents(self, depth: int) -> tuple[int, ...]:
+        """For each joint of this depth of the tree, its parent within the depth before; none at the root."""
+        return self._tree.levels[depth].parents
+
+    def columns(self, depth: int) -> tuple[int, ...]:
+        """The joints of this depth of the tree, as columns of the joint vector."""
+        return self._tree.levels[depth].columns
+
+    def carried(self, link: str) -> Carried:
+        """Where a link of the URDF hangs."""
+        links, T = _moving(self._model.chain(link))
+        return Carried(tuple(self.embodiment.joint_names.index(moving.joint.name) for moving in links), T)
 
     def palm(self, arm_position: Array) -> PalmKinematics:
         """Compute the palm and its Jacobian, which only the arm moves.
@@ -262,8 +309,7 @@ def _convert(tree: _Tree, xp: Any, like: Array) -> _Tree:
     return _Tree(levels, frame(tree.palm), tuple(frame(tip) for tip in tree.fingertips))
 
 
-def _build(embodiment: Embodiment) -> tuple[_Tree, np.ndarray]:
-    model = read_urdf(embodiment.urdf)
+def _build(embodiment: Embodiment, model: UrdfModel) -> tuple[_Tree, np.ndarray]:
     chains = [_moving(model.chain(frame)) for frame in (embodiment.palm_frame, *embodiment.fingertip_frames)]
     carried = {joint.name: joint.child for joint in model.joint_of_child.values()}
     everything = [_moving(model.chain(carried[name]))[0] for name in embodiment.joint_names]
