@@ -24,14 +24,14 @@ from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_policy.terms import Term, total_size
 
 FILE_NAME = "contract.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
 class Contract:
     """What the policy was trained with; joint tables are in the order of `joint_names`.
 
-    Joint quantities are in the joint's unit: rad, rad/s, rad/s^2, Nm/rad, or m, m/s, m/s^2, N/m.
+    Joint quantities are in the joint's unit: rad, rad/s, rad/s^2, rad/s^3, Nm/rad, or m, m/s, m/s^2, m/s^3, N/m.
     """
 
     embodiment: str
@@ -46,6 +46,7 @@ class Contract:
     position_upper: tuple[float, ...]
     velocity_limit: tuple[float, ...]
     acceleration_limit: tuple[float, ...]
+    jerk_limit: tuple[float, ...]
     stiffness: tuple[float, ...]
     """Nominal position gains of the simulated joints."""
     damping: tuple[float, ...]
@@ -54,12 +55,14 @@ class Contract:
     object_symmetry: str
     object_anchors_m: tuple[tuple[float, float, float], ...]
     table_height_m: float
-    """Height of the table's upper face above the robot base, for the task guard."""
+    """Height of the table's upper face above the robot base, for the controller and the task guard."""
     expected_latency_s: tuple[float, float]
     """Shortest and longest age of the object pose that training showed the policy."""
     goal_clock: GoalClockConfiguration
     action_configuration: ActionConfiguration
     controller: ControllerConfiguration
+    controller_law: str
+    """Which dynamics the joint commands had, beside their constants."""
     policy_rate_hz: float = POLICY_RATE_HZ
     normalisation: str = "inside the ONNX graph"
     schema_version: int = SCHEMA_VERSION
@@ -72,6 +75,7 @@ class Contract:
             np.array(self.position_upper),
             np.array(self.velocity_limit),
             np.array(self.acceleration_limit),
+            np.array(self.jerk_limit),
         )
 
     @property

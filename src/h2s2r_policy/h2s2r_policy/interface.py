@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from h2s2r_policy.action import ActionConfiguration, ActionSpace
 from h2s2r_policy.anchors import object_anchors
 from h2s2r_policy.contract import Contract, check
 from h2s2r_policy.contract import read as read_contract
-from h2s2r_policy.controller import ControllerConfiguration
+from h2s2r_policy.controller import LAW, Controller, ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.hand_synergy import HandSynergy
 from h2s2r_policy.inference import PolicyBundle
 from h2s2r_policy.observation import ObservationLayout, observation_terms
 from h2s2r_policy.policy_runner import PolicyRunner
 from h2s2r_policy.rates import POLICY_RATE_HZ
+from h2s2r_policy.table_clearance import TableClearance
+from h2s2r_retarget.collision_spheres import place_spheres
 from h2s2r_retarget.embodiment import Embodiment, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
 
@@ -71,6 +74,29 @@ def make_runner(
     return PolicyRunner(kinematics, actions, ObservationLayout(terms), anchors)
 
 
+def make_controller(
+    embodiment: Embodiment, configuration: ControllerConfiguration, table_height_m: float
+) -> Controller:
+    """The controller of an embodiment at a table, whose upper face is this high above the robot's base."""
+    return Controller(joint_limits(embodiment), configuration, make_table_clearance(embodiment, table_height_m))
+
+
+def open_controller(contract: Contract, *, source: Path | str) -> Controller:
+    """The controller that a policy was trained with.
+
+    Raises:
+        InputError: There is no such embodiment here, or it or the controller's law is another one now.
+    """
+    embodiment = load_embodiment(contract.embodiment)
+    check(contract, replace(contract, embodiment_hash=embodiment.sha256, controller_law=LAW), source=source)
+    return make_controller(embodiment, contract.controller, contract.table_height_m)
+
+
+def make_table_clearance(embodiment: Embodiment, table_height_m: float) -> TableClearance:
+    """What keeps the embodiment's collision spheres above its table."""
+    return TableClearance(BatchedKinematics(embodiment), place_spheres(embodiment), table_height_m)
+
+
 def make_contract(
     embodiment: Embodiment,
     runner: PolicyRunner,
@@ -111,6 +137,7 @@ def make_contract(
         position_upper=_floats(limits.upper),
         velocity_limit=_floats(limits.velocity),
         acceleration_limit=_floats(limits.acceleration),
+        jerk_limit=_floats(limits.jerk),
         stiffness=_floats(embodiment.stiffness),
         damping=_floats(embodiment.damping),
         recurrent_shape=recurrent_shape,
@@ -121,6 +148,7 @@ def make_contract(
         goal_clock=goal_clock,
         action_configuration=runner.actions.configuration,
         controller=controller,
+        controller_law=LAW,
         policy_rate_hz=policy_rate_hz,
     )
 

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_drivers.command_guard import CommandGuard, GuardResult
-from h2s2r_drivers.joint_limits import JointLimits
-from h2s2r_policy import controller
-from h2s2r_policy.controller import ControllerConfiguration, ControllerState
+from h2s2r_policy.controller import Controller, ControllerState
 
 Vector = NDArray[np.float64]
 
@@ -36,15 +34,13 @@ class JointFollower:
     """Remembers the last target and the command so far.
 
     Args:
-        limits: The robot's; the controller uses `configuration.limit_fraction` of them.
-        configuration: As in the policy's contract.
+        controller: Of the policy's contract.
         guard: Judges every command.
     """
 
-    def __init__(self, limits: JointLimits, configuration: ControllerConfiguration, guard: CommandGuard) -> None:
+    def __init__(self, controller: Controller, guard: CommandGuard) -> None:
         self.guard = guard
-        self._configuration = configuration
-        self._limits = limits.scaled(configuration.limit_fraction)
+        self._controller = controller
         self._state: ControllerState | None = None
         self._target: tuple[int, Vector] | None = None
         self._answered_ns: int | None = None
@@ -52,8 +48,8 @@ class JointFollower:
         self._reset_wanted = False
 
     def pursue(self, stamp_ns: int, joint_target: Vector) -> None:
-        """Take a new target `(J,)` [rad], made from the image of this stamp."""
-        self._target = (stamp_ns, joint_target)
+        """Take a new target `(J,)` [rad or m], made from the image of this stamp."""
+        self._target = (stamp_ns, self._controller.reachable(joint_target[None])[0])
 
     def reset(self) -> None:
         """Forget target and violations, as soon as braking is over; then hold where the robot is."""
@@ -64,12 +60,10 @@ class JointFollower:
         if self._reset_wanted and self.guard.recover():
             self._reset_wanted, self._state, self._target, self._stamp_ns = False, None, None, None
         target = self._current_target(stamp_ns)
-        state = self._state or controller.reset(measured[None], self._limits)
+        state = self._state or self._controller.reset(measured[None])
         goal = np.full_like(measured, np.nan) if target is None else target[1]
         for dt_s in self._steps(stamp_ns):
-            state = controller.step(
-                state, goal[None], self._limits, dt_s=dt_s, gain_per_s=self._configuration.gain_per_s
-            )
+            state = self._controller.step(state, goal[None], dt_s=dt_s)
         result = self.guard.check(
             state.position[0],
             stamp_ns=stamp_ns,
@@ -80,7 +74,8 @@ class JointFollower:
         if result.violation is None:
             self._state = state
         elif result.command is not None:
-            self._state = ControllerState(result.command[None], self.guard.velocity[None])
+            velocity = self.guard.velocity[None]
+            self._state = ControllerState(result.command[None], velocity, np.zeros_like(velocity))
         self._stamp_ns = stamp_ns
         return FollowerCommand(result, self._newly_answered(target, result))
 
@@ -91,7 +86,7 @@ class JointFollower:
 
     def _steps(self, stamp_ns: int) -> list[float]:
         # Whole periods as in training when stamps agree with them; otherwise the real time in equal parts.
-        period_s = 1.0 / self._configuration.rate_hz
+        period_s = 1.0 / self._controller.configuration.rate_hz
         if self._stamp_ns is None or stamp_ns <= self._stamp_ns:
             return [period_s]
         elapsed_s = (stamp_ns - self._stamp_ns) * 1e-9

@@ -6,7 +6,7 @@ import pytest
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy import contract as contract_file
 from h2s2r_policy.contract import check
-from h2s2r_policy.interface import open_policy
+from h2s2r_policy.interface import open_controller, open_policy
 from h2s2r_policy.terms import Term
 
 
@@ -41,6 +41,15 @@ def test_a_policy_of_another_embodiment_is_refused(bundle_folder, changed):
         open_policy(bundle_folder)
 
 
+def test_a_policy_that_learned_with_another_controller_is_refused(bundle_folder, changed):
+    changed_contract = changed(controller_law="second order")
+    contract_file.write(changed_contract, bundle_folder)
+    with pytest.raises(InputError, match=r"contract, controller_law: expected 'third order.*', found 'second order'"):
+        open_policy(bundle_folder)
+    with pytest.raises(InputError, match="controller_law"):
+        open_controller(changed_contract, source=bundle_folder)
+
+
 def test_a_policy_of_this_embodiment_opens(bundle_folder, contract):
     bundle, embodiment, runner = open_policy(bundle_folder)
     assert bundle.contract == contract
@@ -51,7 +60,7 @@ def test_a_policy_of_this_embodiment_opens(bundle_folder, contract):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda v: v.update(schema_version=99), "schema_version: expected 2, found 99"),
+        (lambda v: v.update(schema_version=99), "schema_version: expected 3, found 99"),
         (lambda v: v.update(colour="red"), "key `colour`: expected a field of Contract, found an unknown key"),
         (lambda v: v.pop("joint_names"), "key `joint_names`: expected a value, found nothing"),
     ],

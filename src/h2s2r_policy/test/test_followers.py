@@ -6,12 +6,11 @@ import pytest
 from h2s2r_drivers.command_guard import CommandGuard
 from h2s2r_perception.artefact import InputError
 from h2s2r_perception.geometry import pose
-from h2s2r_policy import controller
 from h2s2r_policy.anchors import object_anchors
-from h2s2r_policy.controller import ControllerConfiguration
 from h2s2r_policy.goal_clock import GoalClockConfiguration
 from h2s2r_policy.goal_follower import GoalFollower
 from h2s2r_policy.goal_path import GoalPath
+from h2s2r_policy.interface import open_controller
 from h2s2r_policy.joint_follower import JointFollower
 
 TICK_NS = 16_666_667
@@ -68,7 +67,8 @@ class Robot:
     def __init__(self, contract, position):
         self.limits = contract.limits
         guard = CommandGuard(contract.limits, contract.joint_names)
-        self.follower = JointFollower(contract.limits, ControllerConfiguration(), guard)
+        self.controller = open_controller(contract, source="test")
+        self.follower = JointFollower(self.controller, guard)
         self.position = np.array(position)
         self.tick = 600
 
@@ -97,16 +97,15 @@ def test_it_holds_where_the_robot_is_before_the_first_target(robot):
 
 
 def test_it_pursues_a_target_as_the_simulator_s_controller_does(robot):
-    configuration = ControllerConfiguration()
-    limits = robot.limits.scaled(configuration.limit_fraction)
-    state = controller.reset(robot.position[None], limits)
+    controller = robot.controller
+    state = controller.reset(robot.position[None])
     goal = robot.position + 0.1
     robot.step()
     image_ns = robot.stamp_ns - 40_000_000
     robot.follower.pursue(image_ns, goal)
     answered = []
     for _ in range(16):
-        state = controller.step(state, goal[None], limits, dt_s=1 / 60, gain_per_s=configuration.gain_per_s)
+        state = controller.step(state, controller.reachable(goal[None]), dt_s=1 / 60)
         command = robot.step()
         answered.append(command.image_stamp_ns)
         np.testing.assert_array_equal(command.result.command, state.position[0])

@@ -5,6 +5,7 @@ noted, then the bare physics from the same state with the same commands. Prints 
 
 `overhead_percent` compares work with work: both on one thread. The physics spreads over all cores and the rest of
 the step does not, so on more cores its share of the wall time grows; `..._all_threads` says how much.
+`controller_share_of_step` is the time within the joint controller.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_perception.artefact.figures import publish_figures
+from h2s2r_policy.controller import ControllerState
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_sim.engines import Engine, make_engine
-from h2s2r_sim.environment import TICKS, Environment
+from h2s2r_sim.environment import TICKS, Environment, JointController
 from h2s2r_sim.scripted_push import scripted_push
 from h2s2r_sim.task import load_task
 from h2s2r_sim.training.profiles import QUICK
@@ -29,6 +31,28 @@ from h2s2r_sim.twin import build_twin
 OUTPUT = Path("build/bench/environment.json")
 STEPS = 150
 _WARM_UP = 20
+
+
+class _Timed:
+    """Stands between environment and controller and sums up the time spent in it."""
+
+    def __init__(self, controller: JointController) -> None:
+        self._controller = controller
+        self.seconds = 0.0
+
+    def reachable(self, goal: NDArray[np.float64]) -> Any:
+        """As the controller's."""
+        started = time.perf_counter()
+        result = self._controller.reachable(goal)
+        self.seconds += time.perf_counter() - started
+        return result
+
+    def step(self, state: ControllerState, goal: NDArray[np.float64], *, dt_s: float) -> ControllerState:
+        """As the controller's."""
+        started = time.perf_counter()
+        result = self._controller.step(state, goal, dt_s=dt_s)
+        self.seconds += time.perf_counter() - started
+        return result
 
 
 class _Recorder:
@@ -67,9 +91,13 @@ def measure(environments: int = QUICK.environments, steps: int = STEPS, num_thre
     alone = make_engine("mujoco_cpu", build_twin(task, embodiment), environments, num_threads=num_threads)
     recorder = _Recorder(environment.engine)
     environment.engine = recorder
+    controller = _Timed(environment.joint_controller)
+    environment.joint_controller = controller
     rng = np.random.default_rng(0)
     full_s, physics_s = np.zeros(steps), np.zeros(steps)
     for step in range(-_WARM_UP, steps):
+        if step == 0:
+            controller.seconds = 0.0
         alone.load_state_dict(environment.engine.state_dict())
         recorder.targets.clear()
         action = rng.normal(0.0, 0.3, (environments, environment.num_actions))
@@ -86,6 +114,7 @@ def measure(environments: int = QUICK.environments, steps: int = STEPS, num_thre
     return {
         "full_step_ms": 1e3 * full / steps,
         "physics_alone_ms": 1e3 * physics / steps,
+        "controller_share_of_step": controller.seconds / full,
         "overhead_percent": 100.0 * (full / physics - 1.0),
         "environment_steps_per_s": environments * steps / full,
         "physics_steps_per_s": environments * steps * TICKS / physics,

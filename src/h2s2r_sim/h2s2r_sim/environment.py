@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from h2s2r_policy import controller
 from h2s2r_policy.anchors import anchor_distance
 from h2s2r_policy.controller import ControllerConfiguration, ControllerState
 from h2s2r_policy.goal_clock import GoalClockConfiguration
-from h2s2r_policy.interface import joint_limits, make_runner
+from h2s2r_policy.interface import joint_limits, make_controller, make_runner
 from h2s2r_policy.policy_runner import Measurement
 from h2s2r_policy.rates import CAMERA_RATE_HZ, CONTROL_RATE_HZ, POLICY_RATE_HZ
 from h2s2r_sim.contact_check import ContactCheck
@@ -43,6 +42,16 @@ TICKS = round(CONTROL_RATE_HZ / POLICY_RATE_HZ)
 """Controller steps in a policy step."""
 _TICKS_PER_FRAME = round(CONTROL_RATE_HZ / CAMERA_RATE_HZ)
 """Controller steps in a frame of the 30 Hz camera."""
+
+
+class JointController(Protocol):
+    """What the environment asks of `h2s2r_policy.controller.Controller`."""
+
+    def reachable(self, goal: Any) -> Any:
+        """A goal that keeps off limits and table."""
+
+    def step(self, state: ControllerState, goal: Any, *, dt_s: float) -> ControllerState:
+        """The command after one step towards it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,8 @@ class Environment:
         self.num_actions = sum(term.size for term in self.runner.actions.terms)
         self.goal_clock = GoalClockConfiguration()
         self.controller = ControllerConfiguration(rate_hz=CONTROL_RATE_HZ)
-        self._limits = joint_limits(embodiment).scaled(self.controller.limit_fraction)
+        self.joint_controller: JointController = make_controller(embodiment, self.controller, task.scene.table_height_m)
+        limits = joint_limits(embodiment)
         self._noise_unit = embodiment.like_a_radian
         self._substeps = round(self.physics.rate_hz / CONTROL_RATE_HZ)
         self._reward = reward or RewardSettings()
@@ -123,8 +133,8 @@ class Environment:
             check.resting_pose(reference.joint_position, reference.T_world_object),
             reference.T_object_palm,
             reference.joint_position,
-            self._limits.position_lower,
-            self._limits.position_upper,
+            limits.position_lower,
+            limits.position_upper,
             embodiment.like_a_radian,
             PalmSolver(embodiment),
             check.free,
@@ -141,7 +151,7 @@ class Environment:
         self.maximum_episode_steps = self.episodes.maximum_steps
         self.observed_object = ObservedObject(num_environments)
         nowhere = np.zeros((num_environments, embodiment.dof))
-        self._command = ControllerState(nowhere, nowhere)
+        self._command = ControllerState(nowhere, nowhere, nowhere)
         self._joint_target = nowhere
         self._observation: tuple[NDArray[np.float32], Array] | None = None
         self._reset(np.arange(num_environments))
@@ -196,7 +206,7 @@ class Environment:
             "episodes": self.episodes.state_dict(),
             "observed_object": self.observed_object.state_dict(),
             "runner": self.runner.memory,
-            "command": (self._command.position, self._command.velocity),
+            "command": (self._command.position, self._command.velocity, self._command.acceleration),
             "joint_target": self._joint_target,
             "observation": self._observation,
         }
@@ -213,12 +223,10 @@ class Environment:
     def _move(self, joint_target: Array) -> None:
         """Run controller and physics for one policy step, noting the object at each camera frame."""
         delay = self.randomiser.episode["action_delay"][:, None]
-        dt = 1.0 / CONTROL_RATE_HZ
+        joint_target = self.joint_controller.reachable(joint_target)
         for tick in range(TICKS):
             goal = np.where(delay <= tick, joint_target, self._joint_target)
-            self._command = controller.step(
-                self._command, goal, self._limits, dt_s=dt, gain_per_s=self.controller.gain_per_s
-            )
+            self._command = self.joint_controller.step(self._command, goal, dt_s=1.0 / CONTROL_RATE_HZ)
             self.engine.set_joint_target(self._command.position)
             self.engine.step(self._substeps)
             if (tick + 1) % _TICKS_PER_FRAME == 0:
@@ -235,8 +243,9 @@ class Environment:
         self.episodes.reset(ids, episode["goal_speed"][ids])
         self.observed_object.reset(ids, T_world_object, episode)
         position, velocity = self._command.position.copy(), self._command.velocity.copy()
-        position[ids], velocity[ids] = joint_position, 0.0
-        self._command = ControllerState(position, velocity)
+        acceleration = self._command.acceleration.copy()
+        position[ids], velocity[ids], acceleration[ids] = joint_position, 0.0, 0.0
+        self._command = ControllerState(position, velocity, acceleration)
         self._joint_target = self._joint_target.copy()
         self._joint_target[ids] = joint_position
         starting = np.zeros(self.num_environments, dtype=bool)

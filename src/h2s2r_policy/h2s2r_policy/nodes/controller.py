@@ -16,6 +16,7 @@ from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy import contract as contract_file
 from h2s2r_policy.contract import Contract
+from h2s2r_policy.interface import open_controller
 from h2s2r_policy.joint_follower import JointFollower
 from h2s2r_policy.joint_map import JointMap
 from h2s2r_policy.nodes.messages import stamp_ns, to_stamp, to_trajectory
@@ -35,7 +36,7 @@ class ControllerNode(Node):
         run = Path(str(self.declare_parameter("run_folder", "").value))
         contract = contract_file.read(run / "policy")
         guard = CommandGuard(contract.limits, contract.joint_names, guard_configuration(contract))
-        self.follower = JointFollower(contract.limits, contract.controller, guard)
+        self.follower = JointFollower(open_controller(contract, source=run / "policy"), guard)
         self._joint_names = contract.joint_names
         self._measured_map, self._target_map = JointMap(contract.joint_names), JointMap(contract.joint_names)
         self._reported = 0
