@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 LIMIT_MARGIN_RAD = 0.05
 """Kept from the arm's limits, so that a controller has somewhere to go; given up where nothing else reaches."""
 _LIBRARY = 8192
-_ITERATIONS = 16
-"""Two starts of three have arrived by then; those that have not are gone on with only where none has."""
+_ITERATIONS = 10
+"""Every second start has arrived by then; those that have not are gone on with only where none has."""
 _ITERATIONS_IF_NONE = 100
 _RADIAN_M = 0.3
 """A palm turned by a radian is as far off as one moved by this."""
@@ -30,7 +30,7 @@ _SINGULAR_PENALTY = 1.0
 """[rad^2]: a singular posture is as bad as one a radian from home."""
 _SAME_RAD = 0.2
 """Postures nearer than this in every joint are one candidate."""
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 2048
 """Postures whose kinematics stay in the processor's cache."""
 
 

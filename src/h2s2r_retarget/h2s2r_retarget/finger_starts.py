@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 _LIBRARY = 4096
 """With 512, three fingertips in a hundred end millimetres off, in the wrong valley (`make bench-retarget`)."""
-_FROM_HOME_M = 0.01
+_FROM_HOME_M = 0.003
 """A posture a radian from home must bring its tips this much nearer to be preferred."""
 
 
