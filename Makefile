@@ -41,7 +41,7 @@ lint: setup-dev
 	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
 	$(BIN)/lint-imports
 
-BENCHES := environment policy kinematics offline perception live retarget
+BENCHES := environment policy kinematics offline perception live retarget drivers
 bench: $(BENCHES:%=bench-%)
 
 bench-environment: MODULE := h2s2r_sim.bench
@@ -55,6 +55,8 @@ SEQUENCES ?= 20
 bench-retarget: setup-dev bench-live-retarget
 bench-retarget: MODULE = h2s2r_sim.retarget_bench $(RETARGET_ARGS)
 # The peers are in the second part of constraints.txt. Fewer hands: make bench-retarget RETARGET_ARGS="--hands 100"
+bench-drivers: MODULE := h2s2r_drivers.bench
+bench-faults: MODULE := h2s2r_drivers.fault_matrix
 bench-hand: MODULE = h2s2r_perception.hand_pose.bench --data $(DATA)
 bench-hand-in-object: MODULE := h2s2r_sim.hand_bench
 # Recordings of real hands that are not part of the project: make bench-hand DATA=folder

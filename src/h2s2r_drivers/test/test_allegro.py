@@ -1,9 +1,5 @@
 """The hand's driver against the emulated hand: conversions, PD, and servos that are off in every way it can end."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,8 +10,9 @@ import pytest
 from h2s2r_drivers.allegro import frames
 from h2s2r_drivers.allegro.bus import open_bus
 from h2s2r_drivers.allegro.driver import AllegroConfiguration, AllegroDriver
-from h2s2r_drivers.allegro.emulator.hand import HOME, EmulatedHand, HandConfiguration
+from h2s2r_drivers.allegro.emulator.hand import HOME, EmulatedHand
 from h2s2r_drivers.allegro.emulator.server import HandServer
+from h2s2r_drivers.allegro.emulator.virtual_link import VirtualHandLink
 from h2s2r_drivers.allegro.frames import Frame
 from h2s2r_drivers.allegro.gravity import GRAVITY_M_S2, gravity_torque, read_links
 from h2s2r_drivers.allegro.loop import HandLoop
@@ -24,36 +21,24 @@ from h2s2r_drivers.audit_log import AuditLog
 from h2s2r_drivers.errors import DriverError, HardwareFaultError, ProtocolError
 
 
-class Cell:
-    """Driver and hand without a bus, on one virtual clock."""
+class Cell(VirtualHandLink):
+    """Driver and hand on one virtual clock, with targets at 56 Hz."""
 
     def __init__(self, **configuration):
-        self.audit = AuditLog(None, "allegro")
-        configuration = AllegroConfiguration(**configuration)
-        self.now_s = 0.0
-        self.driver = AllegroDriver(self.audit, configuration, clock=lambda cycles: round(1e9 * self.now_s))
-        self.hand = EmulatedHand(HandConfiguration(configuration.model))
-        self.exchange(self.driver.begin())
+        super().__init__(AllegroConfiguration(**configuration))
         self.cycles, self.answered_ns, self.from_s = 0, None, None
 
-    def exchange(self, sent):
-        for frame in sent:
-            for answer in self.hand.receive(frame):
-                self.exchange(self.driver.receive(answer, self.now_s))
-
     def run(self, seconds, target=None):
-        for _ in range(round(seconds / 0.003)):
-            self.now_s += 0.003
-            self.cycles += 1
-            for frame in self.hand.cycle():
-                self.exchange(self.driver.receive(frame, self.now_s))
-            self.exchange(self.driver.idle(self.now_s))
-            state = self.driver.state
-            if target is not None and self.cycles % 6 == 0 and state.stamp_ns != self.answered_ns:
-                self.answered_ns = state.stamp_ns
-                self.from_s = self.now_s if self.from_s is None else self.from_s
-                self.driver.pursue(state.stamp_ns, target(self.now_s - self.from_s))
+        super().run(seconds, lambda: self.aim(target))
         return self
+
+    def aim(self, target):
+        self.cycles += 1
+        state = self.driver.state
+        if target is not None and self.cycles % 6 == 0 and state.stamp_ns != self.answered_ns:
+            self.answered_ns = state.stamp_ns
+            self.from_s = self.now_s if self.from_s is None else self.from_s
+            self.driver.pursue(state.stamp_ns, target(self.now_s - self.from_s))
 
 
 def close(t):
@@ -191,36 +176,6 @@ def wait_for(condition, limit_s=20.0):
     while not condition():
         assert time.monotonic() < end_s, "did not come true"
         time.sleep(0.005)
-
-
-def test_a_terminated_driver_process_leaves_the_hand_limp_across_processes():
-    channel = f"239.74.163.3:{20000 + os.getpid() % 20000}"
-    program = (
-        "import signal, sys, threading\n"
-        "from h2s2r_drivers.allegro.bus import open_bus\n"
-        "from h2s2r_drivers.allegro.driver import AllegroDriver\n"
-        "from h2s2r_drivers.allegro.loop import HandLoop\n"
-        "from h2s2r_drivers.audit_log import AuditLog\n"
-        "ended = threading.Event()\n"
-        "signal.signal(signal.SIGTERM, lambda *_: ended.set())\n"
-        f"with HandLoop(AllegroDriver(AuditLog(None, 'hand')), open_bus('udp_multicast', '{channel}')):\n"
-        "    ended.wait(60)\n"
-    )
-    hand = EmulatedHand()
-    server = HandServer(hand, open_bus("udp_multicast", channel))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    process = subprocess.Popen([sys.executable, "-c", program])
-    try:
-        wait_for(lambda: hand.servo_on and hand.answered_cycles > 20, 60.0)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-        wait_for(lambda: not hand.servo_on)
-    finally:
-        process.kill()
-        server.stop()
-        thread.join()
-        server.close()
 
 
 def test_gravity_torque_is_the_slope_of_the_height():

@@ -17,7 +17,9 @@ from h2s2r_drivers.fri.messages import SessionState
 
 LOOPBACK = ClientConfiguration(controller_address="127.0.0.1", bind_address="127.0.0.1", port=0)
 # A loaded machine misses cycles; what is tested here is the wire and the threads, not the scheduler.
-PATIENT = ControllerConfiguration(quality_bounds=(0.0, 0.0, 0.99), missed_in_a_row=1000)
+PATIENT = ControllerConfiguration(
+    quality_bounds=(0.0, 0.05, 0.99), missed_in_a_row=1000, velocity_factor=100.0, acceleration_factor=1000.0
+)
 
 
 def wait_for(condition, limit_s=20.0):

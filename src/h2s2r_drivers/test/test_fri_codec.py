@@ -22,7 +22,7 @@ from h2s2r_drivers.fri.messages import (
 )
 from h2s2r_drivers.fri.wire import DOUBLE, DOUBLES
 
-FUZZED = 3000  # python -m h2s2r_drivers.fault_matrix fuzzes 100 000
+FUZZED = 2000  # python -m h2s2r_drivers.fault_matrix fuzzes 100 000
 
 
 def monitoring(**changed):

@@ -88,7 +88,7 @@ class AllegroDriver:
         self._poses: dict[int, tuple[int, int, int, int]] = {}
         self._missing_in_a_row = 0
         self._cycle_ns = 0
-        self._heard_s: float | None = None
+        self._silent_s = 0.0
         self._asked_s = 0.0
         self._recovery = threading.Event()
         self._releasing = False
@@ -142,7 +142,7 @@ class AllegroDriver:
         torques = [frames.torque_frame(finger, nothing) for finger in range(FINGERS)]
         return [*torques, Frame(frames.SYSTEM_OFF), frames.period_frame(0, 0, 0)]
 
-    def receive(self, frame: Frame, now_s: float) -> list[Frame]:
+    def receive(self, frame: Frame) -> list[Frame]:
         """One frame of the bus; returns what is to be sent.
 
         Raises:
@@ -151,7 +151,7 @@ class AllegroDriver:
         if frame.remote:
             return []  # our own question, on a bus that echoes
         if frames.POSE <= frame.message < frames.POSE + FINGERS:
-            return self._receive_pose(frame.message - frames.POSE, frames.four(frame), now_s)
+            return self._receive_pose(frame.message - frames.POSE, frames.four(frame))
         if frames.TEMPERATURE <= frame.message < frames.TEMPERATURE + FINGERS:
             finger = frame.message - frames.TEMPERATURE
             self.temperature_c[finger] = max(frames.four(frame))
@@ -164,13 +164,18 @@ class AllegroDriver:
             return self.switch_off("the hand reports an error", float(int.from_bytes(frame.data, "little")), 0.0)
         return []
 
-    def idle(self, now_s: float) -> list[Frame]:
-        """Nothing has come for a while: is the hand gone? Called between frames; returns what is to be sent."""
-        if self._heard_s is None:
-            self._heard_s = now_s
-        silent_s = now_s - self._heard_s
-        if self.fault is None and self.state is not None and silent_s > self.configuration.silent_after_s:
-            return self.switch_off("hand silent [s]", silent_s, self.configuration.silent_after_s)
+    def wait(self, waited_s: float) -> list[Frame]:
+        """Somebody waited so long on the bus and nothing came: is the hand gone? Returns what is to be sent.
+
+        Only time that was spent waiting counts. A process that slept finds its frames afterwards.
+        """
+        self._silent_s += waited_s
+        if self.fault is None and self.state is not None and self._silent_s > self.configuration.silent_after_s:
+            return self.switch_off("hand silent [s]", self._silent_s, self.configuration.silent_after_s)
+        return []
+
+    def ask(self, now_s: float) -> list[Frame]:
+        """Between cycles: the question how the hand is, when it is due."""
         if now_s - self._asked_s > self.configuration.info_s:
             self._asked_s = now_s
             return [Frame(frames.HAND_INFO, remote=True)]
@@ -183,7 +188,7 @@ class AllegroDriver:
             self.path.trip(fault, value, bound, self._cycle_ns)
         return self.end()[:-1]
 
-    def _receive_pose(self, finger: int, counts: tuple[int, int, int, int], now_s: float) -> list[Frame]:
+    def _receive_pose(self, finger: int, counts: tuple[int, int, int, int]) -> list[Frame]:
         sent: list[Frame] = []
         if finger in self._poses:  # the next cycle has begun and this one never got whole
             self.incomplete += 1
@@ -194,14 +199,14 @@ class AllegroDriver:
                 sent = self.switch_off("fingers that reported", float(missing), float(FINGERS))
         self._poses[finger] = counts
         if len(self._poses) == FINGERS:
-            sent = self._cycle(now_s)
+            sent = self._cycle()
         return sent
 
-    def _cycle(self, now_s: float) -> list[Frame]:
+    def _cycle(self) -> list[Frame]:
         raw = np.array([self._poses[finger] for finger in range(FINGERS)], dtype=np.float64).reshape(-1)
         self._poses.clear()
         self.cycles += 1
-        self._heard_s = now_s
+        self._silent_s = 0.0
         passed, self._missing_in_a_row = 1 + self._missing_in_a_row, 0
         self._cycle_ns = self._clock(passed)
         position = self.model.position(raw)

@@ -15,6 +15,8 @@ from h2s2r_drivers.cycle_statistics import CycleReport, CycleStatistics
 from h2s2r_drivers.errors import HardwareFaultError, ProtocolError
 from h2s2r_drivers.realtime import PRIORITY, RealTimeThread
 
+_POLL_S = 0.005
+
 
 class HandLoop:
     """Runs an `AllegroDriver` on a bus, as a context or by `start` and `stop`.
@@ -104,14 +106,14 @@ class HandLoop:
                     self._bus.send(frame)
 
     def _once(self) -> None:
-        frame = self._bus.receive(0.005)
+        frame = self._bus.receive(_POLL_S)
         now_s = time.monotonic()
         if frame is None:
-            self._send(self.driver.idle(now_s))
+            self._send(self.driver.wait(_POLL_S))
             return
         cycles, incomplete = self.driver.cycles, self.driver.incomplete
         try:
-            self._send(self.driver.receive(frame, now_s))
+            self._send(self.driver.receive(frame))
         except ProtocolError:
             self.refused += 1
         self._statistics.missed(self.driver.incomplete - incomplete)
@@ -119,7 +121,7 @@ class HandLoop:
             done_s = time.monotonic()
             self._statistics.answered(done_s - now_s, done_s)
             self._on_cycle()
-            self._send(self.driver.idle(now_s))
+            self._send(self.driver.ask(now_s))
 
     def _send(self, frames: Sequence[Frame]) -> None:
         for frame in frames:

@@ -30,6 +30,8 @@ from h2s2r_drivers.joint_limits import JointLimits
 
 Vector = NDArray[np.float64]
 
+_CARRIED_ON = 5
+"""Missed answers in a row over which the last velocity is kept."""
 HOME = np.array([-1.29, 0.97, 0.8, -1.21, 0.52, 1.55, -0.43])
 """Where the emulated arm stands when nobody says otherwise [rad]."""
 
@@ -47,7 +49,7 @@ class ControllerConfiguration:
     quality_bounds: tuple[float, float, float] = (0.80, 0.90, 0.99)
     """Share of answers in time from which quality is FAIR, GOOD, EXCELLENT."""
     missed_in_a_row: int = 5
-    """So many missed answers while commanding end it at once: 25 ms, in which the arm holds its last command."""
+    """So many missed answers while commanding end it at once: 25 ms, in which the arm goes on as it did."""
     waiting_s: float = 0.2
     """How long COMMANDING_WAIT lasts before the brakes are open and commanding is active."""
     velocity_factor: float = 1.05
@@ -86,8 +88,10 @@ class EmulatedController:
         self._missed = 0
         self._waited_s = 0.0
         self._hold = self.joints.state()[0]
-        self._before = self._command = self._hold.copy()
+        self._command = self._hold.copy()
+        self._velocity = np.zeros_like(self._hold)
         self._torque = np.zeros_like(self._hold)
+        self._period_s = self.configuration.send_period_s * self.configuration.receive_multiplier
 
     @property
     def quality(self) -> Quality:
@@ -169,13 +173,18 @@ class EmulatedController:
 
     def advance(self) -> None:
         """Move the joints by one send period."""
+        if self.state is not SessionState.COMMANDING_ACTIVE:
+            self._brake()
         self.joints.servo(self._command, self._torque, self.configuration.send_period_s)
 
     def _count_answer(self) -> None:
         self._answers.append(self._answered)
         self._missed = 0 if self._answered else self._missed + 1
-        if not self._answered:
-            self._before = self._command
+        if not self._answered and self.state is SessionState.COMMANDING_ACTIVE:
+            if self._missed <= _CARRIED_ON:
+                self._command = self._inside(self._command + self._velocity * self._period_s)
+            else:
+                self._brake()
         if self._missed >= self.configuration.missed_in_a_row and self.state > SessionState.MONITORING_READY:
             self._leave(f"{self._missed} answers missed")
         self._answered = False
@@ -189,7 +198,7 @@ class EmulatedController:
             self._leave(f"quality {self.quality.name}")
         if self.state <= SessionState.MONITORING_READY:
             self.state = SessionState.MONITORING_READY if good else SessionState.MONITORING_WAIT
-            if good and self._wanted:
+            if good and self._wanted and not self._velocity.any():
                 self._hold = self._command.copy()
                 self.state, self._waited_s = SessionState.COMMANDING_WAIT, 0.0
         elif self.state is SessionState.COMMANDING_WAIT:
@@ -198,10 +207,9 @@ class EmulatedController:
                 self.state = SessionState.COMMANDING_ACTIVE
 
     def _leave(self, reason: str) -> None:
-        # The servos hold where the command stood; the real controller brakes along its path.
+        # It brakes by itself, joint by joint; a real one brakes along its path.
         self.left_commanding.append(reason)
         self.state = SessionState.MONITORING_WAIT
-        self._hold = self._before = self._command
         self._torque = np.zeros_like(self._torque)
         self._missed = 0
 
@@ -216,11 +224,8 @@ class EmulatedController:
         position = np.array(command.joint_position)
         torque = np.zeros_like(position) if command.joint_torque is None else np.array(command.joint_torque)
         limits, configuration = self.configuration.limits, self.configuration
-        # After missed answers the way may be spread over the cycles that passed.
-        period_s = configuration.send_period_s * configuration.receive_multiplier
-        elapsed_s = period_s * (1 + self._missed)
-        velocity = (position - self._command) / elapsed_s
-        acceleration = (velocity - (self._command - self._before) / period_s) / elapsed_s
+        velocity = (position - self._command) / self._period_s
+        acceleration = (velocity - self._velocity) / self._period_s
         largest = configuration.acceleration_factor * limits.acceleration
         if (position < limits.position_lower).any() or (position > limits.position_upper).any():
             self._trip("position limit")
@@ -233,8 +238,16 @@ class EmulatedController:
         elif (np.abs(torque) > TORQUE_LIMIT_NM).any():
             self._trip("torque limit")
         else:
-            self._before = position - velocity * period_s
             self._command, self._torque = position, torque
+            self._velocity = np.clip(velocity, -limits.velocity, limits.velocity)
+
+    def _brake(self) -> None:
+        speed = np.maximum(np.abs(self._velocity) - self.configuration.limits.acceleration * self._period_s, 0.0)
+        self._velocity = np.sign(self._velocity) * speed
+        self._command = self._inside(self._command + self._velocity * self._period_s)
+
+    def _inside(self, position: Vector) -> Vector:
+        return np.clip(position, self.configuration.limits.position_lower, self.configuration.limits.position_upper)
 
     def _trip(self, limit: str) -> None:
         self._leave(limit)
