@@ -41,7 +41,7 @@ lint: setup-dev
 	$(BIN)/mypy $(foreach p,$(PACKAGES),$(p)/$(if $(filter launch,$(p)),h2s2r_bringup,$(notdir $(p))))
 	$(BIN)/lint-imports
 
-BENCHES := environment policy kinematics offline perception live retarget drivers
+BENCHES := environment policy kinematics offline perception live live-retarget retarget drivers
 bench: $(BENCHES:%=bench-%)
 
 bench-environment: MODULE := h2s2r_sim.bench
@@ -49,6 +49,7 @@ bench-policy: MODULE := h2s2r_policy.bench
 bench-kinematics: MODULE := h2s2r_retarget.bench
 bench-offline: MODULE := h2s2r_sim.demonstrator.bench
 bench-live: MODULE := h2s2r_bringup.live_bench
+bench-live-retarget: MODULE := h2s2r_bringup.live_retarget_bench
 bench-perception: MODULE = h2s2r_sim.perception_bench --sequences $(SEQUENCES) --data $(DATA) $(PERCEPTION_ARGS)
 # The full run; fewer for a look: make bench-perception SEQUENCES=2 PERCEPTION_ARGS="--split dev --no-peers"
 SEQUENCES ?= 20

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_sim.task import Task, load_task
+from h2s2r_sim.task import BoxSpec, Task, load_task
 
 ParameterValue = bool | int | float | str | list[float]
 
@@ -40,6 +40,10 @@ class GraphSettings:
     """A 4x4 file, or what `h2s2r calibrate camera` made; None: the pose in the Recording that is played, if one is."""
     embodiment: str = ""
     """Name or file of a robot in the place of the task's own; empty: the task's."""
+    live: bool = False
+    """Of teleoperation: the hand before the camera; otherwise that of the run's demonstration, over and over."""
+    clutch: str = "absolute"
+    """Of teleoperation: `absolute` brings the palm to the hand, `relative` moves it as the hand moves."""
 
 
 @dataclass(frozen=True)
@@ -154,16 +158,6 @@ def demo_capture(settings: GraphSettings) -> tuple[NodeSpec, ...]:
     """
     task = load_task(settings.task)
     calibration = _calibration(settings)
-    camera = NodeSpec(
-        name="camera",
-        package="h2s2r_perception",
-        executable="camera",
-        module="h2s2r_perception.nodes.camera",
-        # A recording stands for a camera, which has no end.
-        parameters={"source": settings.camera, "loop": True},
-        publishes=(COLOUR_TOPIC, DEPTH_TOPIC, CAMERA_INFO_TOPIC),
-        publishes_images=True,
-    )
     recorder = NodeSpec(
         name="recorder",
         package="h2s2r_perception",
@@ -177,8 +171,106 @@ def demo_capture(settings: GraphSettings) -> tuple[NodeSpec, ...]:
         },
         services=("/recorder/start", "/recorder/stop"),
     )
-    cameras = () if settings.camera == TOPICS else (camera,)
+    cameras = () if settings.camera == TOPICS else (_camera(settings),)
     return (*cameras, recorder, *((_object_pose(task, calibration),) if calibration else ()))
+
+
+def teleoperate(settings: GraphSettings) -> tuple[NodeSpec, ...]:
+    """Teleoperation: a hand, live or that of a demonstration, moves the simulated robot, which runs at its own pace.
+
+    With a demonstration the object lies where it was shown; nothing else of the run is needed, least of all a policy.
+    """
+    task = load_task(settings.task, settings.embodiment or None)
+    demonstration = settings.run_folder / "demonstration"
+    return (
+        *(_live_hand(settings) if settings.live else (_recorded_hand(demonstration),)),
+        NodeSpec(
+            name="live_retarget",
+            package="h2s2r_policy",
+            executable="live_retarget",
+            module="h2s2r_policy.nodes.live_retarget",
+            parameters={
+                "embodiment": task.embodiment,
+                "boxes": [value for box in (task.scene.table, *task.scene.statics) for value in _box(box)],
+                "table_height_m": task.scene.table_height_m,
+                "mode": settings.clutch,
+            },
+            publishes=("/joint_target",),
+            services=("/live_retarget/engage", "/live_retarget/release"),
+        ),
+        NodeSpec(
+            name="controller",
+            package="h2s2r_policy",
+            executable="controller",
+            module="h2s2r_policy.nodes.controller",
+            parameters={"embodiment": task.embodiment, "table_height_m": task.scene.table_height_m},
+            publishes=("/joint_command", "/joint_command/image"),
+            services=("/controller/reset",),
+        ),
+        NodeSpec(
+            name="simulated_robot",
+            package="h2s2r_sim",
+            executable="free_running_robot",
+            module="h2s2r_sim.nodes.free_running_robot",
+            parameters={
+                "task": settings.task,
+                "embodiment": task.embodiment,
+                "demonstration": "" if settings.live else str(demonstration),
+                "seed": settings.seed,
+            },
+            publishes=("/joint_states", "/simulation/object_pose"),
+            services=("/simulation/reset",),
+        ),
+    )
+
+
+def _live_hand(settings: GraphSettings) -> tuple[NodeSpec, ...]:
+    calibration = _calibration(settings)
+    if not calibration:
+        raise InputError(
+            "h2s2r up teleoperate",
+            "camera_pose",
+            found="nothing",
+            expected="where the camera stands",
+            remedy="give --camera-pose; `h2s2r calibrate camera` makes it",
+        )
+    hand = NodeSpec(
+        name="hand_pose",
+        package="h2s2r_perception",
+        executable="hand_pose",
+        module="h2s2r_perception.nodes.hand_pose",
+        parameters=calibration,
+        publishes=("/hand_keypoints",),
+    )
+    return (hand,) if settings.camera == TOPICS else (_camera(settings), hand)
+
+
+def _recorded_hand(demonstration: Path) -> NodeSpec:
+    return NodeSpec(
+        name="hand_playback",
+        package="h2s2r_perception",
+        executable="hand_playback",
+        module="h2s2r_perception.nodes.hand_playback",
+        parameters={"demonstration": str(demonstration), "wait_for_subscribers": 1},
+        publishes=("/hand_keypoints",),
+    )
+
+
+def _box(box: BoxSpec) -> tuple[float, ...]:
+    return tuple(float(value) for value in (*box.size_m, *box.position_m, box.yaw_rad))
+
+
+def _camera(settings: GraphSettings) -> NodeSpec:
+    return NodeSpec(
+        name="camera",
+        package="h2s2r_perception",
+        executable="camera",
+        module="h2s2r_perception.nodes.camera",
+        # A recording stands for a camera, which has no end.
+        parameters={"source": settings.camera, "loop": True},
+        publishes=(COLOUR_TOPIC, DEPTH_TOPIC, CAMERA_INFO_TOPIC),
+        publishes_images=True,
+    )
 
 
 def _object_pose(task: Task, calibration: Mapping[str, ParameterValue]) -> NodeSpec:
@@ -210,6 +302,7 @@ def _calibration(settings: GraphSettings) -> dict[str, ParameterValue]:
 GRAPHS: Mapping[str, Callable[[GraphSettings], tuple[NodeSpec, ...]]] = {
     "simulated": simulated,
     "demo_capture": demo_capture,
+    "teleoperate": teleoperate,
 }
 """Graph name -> its nodes, upstream first."""
 

@@ -16,6 +16,7 @@ from h2s2r_bringup.progress import StageProgress
 from h2s2r_bringup.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from h2s2r_bringup.node_table import GraphSettings
     from h2s2r_perception.recording import Prompt
     from h2s2r_sim.task import Task
 
@@ -171,46 +172,29 @@ def deploy_stage(task: str, run: RunFolder, *, trials: int, seed: int = 0, embod
     return Stage("up simulated", "Deploying", run.deployment, lambda: up_to_date(run.path, configuration), make)
 
 
-def run_graph(
-    graph: str,
-    task: str,
-    run: RunFolder,
-    *,
-    seed: int = 0,
-    camera: str = "realsense",
-    camera_pose: Path | None = None,
-    embodiment: str | None = None,
-) -> int:
+def run_graph(graph: str, settings: GraphSettings, run: RunFolder) -> int:
     """Start a graph and leave it running until Ctrl-C; nothing is kept but logs, and takes that were recorded.
 
     Args:
         graph: Name in the node table.
-        task: Name or file of the task, as the nodes load it themselves.
+        settings: What distinguishes this start from another.
         run: Where the artefacts lie.
-        seed: Of what a simulated robot draws.
-        camera: Of a graph that looks at the world (`GraphSettings.camera`).
-        camera_pose: Where it stands.
-        embodiment: Name or file of a robot in the place of the task's own.
 
     Returns:
         The graph's exit code.
     """
-    from h2s2r_bringup.node_table import GraphSettings, nodes_of
+    from h2s2r_bringup.node_table import nodes_of
     from h2s2r_bringup.up import up
 
-    settings = GraphSettings(
-        run.path,
-        task,
-        run.path / "log" / graph,
-        seed=seed,
-        camera=camera,
-        camera_pose=camera_pose,
-        embodiment=embodiment or "",
-    )
     nodes = nodes_of(graph, settings)  # refuses an unknown name before the policy is looked at
     if any(node.name == "policy" for node in nodes):
         require_run(run)
-        _demand_fitting_policy(task, run, embodiment)
+        _demand_fitting_policy(settings.task, run, settings.embodiment or None)
+    if any(node.name == "hand_playback" for node in nodes):
+        from h2s2r_perception.demonstration import Demonstration
+
+        require_run(run)
+        Demonstration.load(run.demonstration)  # refused here in one line, not by two nodes in their logs
     return up(graph, settings)
 
 

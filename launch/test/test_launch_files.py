@@ -23,9 +23,13 @@ OPTIONS = {
         {"camera": "topics", "camera_pose": "/pose.txt"},
         {"camera": "topics", "camera_pose": Path("/pose.txt")},
     ),
+    "teleoperate": (
+        {"seed": "9", "live": "true", "clutch": "relative", "camera": "realsense", "camera_pose": "/pose.txt"},
+        {"seed": 9, "live": True, "clutch": "relative", "camera": "realsense", "camera_pose": Path("/pose.txt")},
+    ),
 }
 """Of each graph: launch arguments, and the settings that they mean."""
-IMAGE_PUBLISHERS = {"simulated": {"simulated_robot"}, "demo_capture": {"camera"}}
+IMAGE_PUBLISHERS = {"simulated": {"simulated_robot"}, "demo_capture": {"camera"}, "teleoperate": set()}
 
 
 @pytest.fixture

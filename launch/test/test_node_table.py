@@ -5,6 +5,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from h2s2r_bringup.node_table import GRAPHS, GraphSettings, environment_of, nodes_of, topics_of
@@ -76,8 +77,9 @@ def test_topics_and_services_are_those_of_the_architecture_document(nodes):
     assert used <= named
 
 
-def test_the_tracker_is_told_the_tasks_object_and_table(nodes):
-    (parameters,) = [spec.parameters for spec in nodes if spec.name == "object_pose"]
+@pytest.mark.parametrize("graph", ["simulated", "demo_capture"])
+def test_the_tracker_is_told_the_tasks_object_and_table(graph, tmp_path):
+    (parameters,) = [spec.parameters for spec in nodes_of(graph, settings(tmp_path)) if spec.name == "object_pose"]
     assert Path(parameters["mesh"]).is_file() and parameters["symmetry"] == "none"
     assert parameters["table_height_m"] == pytest.approx(0.155)
 
@@ -100,6 +102,31 @@ def test_the_capture_graph_looks_through_the_camera_asked_for(tmp_path):
     played = named(**common, camera=str(recording))
     assert list(played) == ["camera", "recorder", "object_pose"]
     assert played["object_pose"]["recording"] == str(recording)
+
+
+def test_teleoperation_needs_a_demonstration_or_a_calibrated_camera_and_no_policy(tmp_path):
+    recorded = {spec.name: spec for spec in nodes_of("teleoperate", settings(tmp_path))}
+    assert list(recorded) == ["hand_playback", "live_retarget", "controller", "simulated_robot"]
+    shown = str(tmp_path / "run" / "demonstration")
+    assert recorded["hand_playback"].parameters["demonstration"] == shown
+    assert recorded["simulated_robot"].parameters["demonstration"] == shown
+    assert set(recorded["controller"].parameters) == {"embodiment", "table_height_m"}
+    live = {spec.name: spec for spec in nodes_of("teleoperate", settings(tmp_path, live=True, clutch="relative"))}
+    assert list(live) == ["camera", "hand_pose", *list(recorded)[1:]]
+    assert live["live_retarget"].parameters["mode"] == "relative"
+    assert live["simulated_robot"].parameters["demonstration"] == ""
+    driver = nodes_of("teleoperate", settings(tmp_path, live=True, camera="topics"))
+    assert [spec.name for spec in driver][:2] == ["hand_pose", "live_retarget"]
+    with pytest.raises(InputError, match="camera_pose"):
+        nodes_of("teleoperate", GraphSettings(tmp_path, "snackbox_push", tmp_path, live=True))
+
+
+def test_the_retargeter_is_told_every_box_of_the_scene(tmp_path):
+    (node,) = [spec for spec in nodes_of("teleoperate", settings(tmp_path)) if spec.name == "live_retarget"]
+    table, wall = np.reshape(node.parameters["boxes"], (-1, 7))
+    np.testing.assert_allclose(table, [0.8, 1.4, 0.05, 0.65, 0.0, 0.13, 0.0])
+    np.testing.assert_allclose(wall[:3], [0.40, 0.12, 0.12])
+    assert node.parameters["table_height_m"] == pytest.approx(0.155)
 
 
 def test_an_unknown_graph_is_refused_with_the_known_ones(tmp_path):

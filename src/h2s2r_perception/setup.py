@@ -38,6 +38,8 @@ setup(
             "recorder = h2s2r_perception.nodes.recorder:main",
             "object_pose = h2s2r_perception.nodes.object_pose:main",
             "isaac_foundationpose = h2s2r_perception.nodes.isaac_foundationpose:main",
+            "hand_pose = h2s2r_perception.nodes.hand_pose:main",
+            "hand_playback = h2s2r_perception.nodes.hand_playback:main",
         ]
     },
 )

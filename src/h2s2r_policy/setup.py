@@ -37,6 +37,7 @@ setup(
             "policy = h2s2r_policy.nodes.policy:main",
             "controller = h2s2r_policy.nodes.controller:main",
             "goal = h2s2r_policy.nodes.goal:main",
+            "live_retarget = h2s2r_policy.nodes.live_retarget:main",
         ]
     },
 )

@@ -35,6 +35,7 @@ setup(
     entry_points={
         "console_scripts": [
             "simulated_robot = h2s2r_sim.nodes.simulated_robot:main",
+            "free_running_robot = h2s2r_sim.nodes.free_running_robot:main",
         ]
     },
 )

@@ -6,8 +6,9 @@ masses and frictions, and the object's pose is known only through the camera.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +41,34 @@ RANDOMISED = {
 """Rows of the randomisation table that vary from trial to trial -> the engine's parameter."""
 
 
+class Starts(Protocol):
+    """Where trials start."""
+
+    def draw(self, count: int) -> tuple[Array, Array]:
+        """Joints `(count, J)` [rad] and object poses `(count, 4, 4)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class FixedStart:
+    """The start of every trial, where nobody asks for another: robot and object at rest."""
+
+    joint_position: Array
+    """`(J,)` rad."""
+    T_world_object: Array
+    """`(4, 4)`, about; where it comes to rest is looked for."""
+
+
 class SimulatedRobot:
     """One robot with its task; remembers the physics state, the last command and the source of its draws.
 
     Args:
         task: Object, scene and start ranges.
         embodiment: The robot.
-        reference: Where object and hand start.
+        start: Where object and hand start: around the demonstration's start, or always at the same place.
         seed: Of start poses, masses and frictions; the k-th reset of equal seeds is equal.
     """
 
-    def __init__(self, task: Task, embodiment: Embodiment, reference: Reference, *, seed: int) -> None:
+    def __init__(self, task: Task, embodiment: Embodiment, start: Reference | FixedStart, *, seed: int) -> None:
         self._twin = build_twin(task, embodiment, PhysicsSettings(rate_hz=PHYSICS_RATE_HZ))
         self._engine = make_engine("mujoco_cpu", self._twin, 1, num_threads=1)
         self._nominal = {name: self._engine.parameter(name) for name in RANDOMISED.values()}
@@ -59,18 +77,23 @@ class SimulatedRobot:
         self._lower, self._upper = np.asarray(limits.position_lower), np.asarray(limits.position_upper)
         starts, self._rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
         check = ContactCheck(self._twin)
-        self._starts = StartSampler(
-            task.reset,
-            check.resting_pose(reference.joint_position, reference.T_world_object),
-            reference.T_object_palm,
-            reference.joint_position,
-            self._lower,
-            self._upper,
-            embodiment.like_a_radian,
-            PalmSolver(embodiment),
-            check.free,
-            starts,
-        )
+        T_world_object = check.resting_pose(start.joint_position, start.T_world_object)
+        self._starts: Starts
+        if isinstance(start, FixedStart):
+            self._starts = _AlwaysTheSame(start.joint_position, T_world_object)
+        else:
+            self._starts = StartSampler(
+                task.reset,
+                T_world_object,
+                start.T_object_palm,
+                start.joint_position,
+                self._lower,
+                self._upper,
+                embodiment.like_a_radian,
+                PalmSolver(embodiment),
+                check.free,
+                starts,
+            )
         self.joint_names = self._twin.joint_names
         self.reset()
 
@@ -131,6 +154,15 @@ class SimulatedRobot:
         mujoco.mj_camlight(self.model, data)
 
 
+@dataclass(frozen=True, eq=False)
+class _AlwaysTheSame:
+    joint_position: Array
+    T_world_object: Array
+
+    def draw(self, count: int) -> tuple[Array, Array]:
+        return np.tile(self.joint_position, (count, 1)), np.tile(self.T_world_object, (count, 1, 1))
+
+
 def open_simulated_robot(task: Task, run_folder: Path, *, seed: int) -> SimulatedRobot:
     """The simulated robot of a run: its demonstration says where the object is, its retargeting where the hand.
 
@@ -143,3 +175,24 @@ def open_simulated_robot(task: Task, run_folder: Path, *, seed: int) -> Simulate
     embodiment = load_embodiment(task.embodiment)
     reference = load_reference(run_folder / "demonstration", run_folder / "retargeting", embodiment)
     return SimulatedRobot(task, embodiment, reference, seed=seed)
+
+
+def open_robot_at_home(task: Task, demonstration_folder: Path | None, *, seed: int) -> SimulatedRobot:
+    """The task's robot at home, with the object where a demonstration found it, or else in the middle of the table.
+
+    Raises:
+        InputError: The demonstration is unusable.
+    """
+    from h2s2r_perception.demonstration import Demonstration
+    from h2s2r_retarget.embodiment import load_embodiment
+    from h2s2r_sim.scene import read_obj_vertices
+
+    embodiment = load_embodiment(task.embodiment)
+    if demonstration_folder is not None:
+        T_world_object = Demonstration.load(demonstration_folder).premanipulation_object
+    else:
+        lowest = read_obj_vertices(task.object.mesh)[:, 2].min()
+        T_world_object = np.eye(4)
+        T_world_object[:2, 3] = task.scene.table.position_m[:2]
+        T_world_object[2, 3] = task.scene.table_height_m - lowest
+    return SimulatedRobot(task, embodiment, FixedStart(np.array(embodiment.home), T_world_object), seed=seed)

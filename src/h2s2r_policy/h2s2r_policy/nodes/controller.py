@@ -14,14 +14,12 @@ from trajectory_msgs.msg import JointTrajectory
 
 from h2s2r_drivers.command_guard import CommandGuard, GuardConfiguration
 from h2s2r_perception.artefact import InputError
-from h2s2r_policy import contract as contract_file
-from h2s2r_policy.contract import Contract
-from h2s2r_policy.interface import open_controller
+from h2s2r_policy.controlled_robot import ControlledRobot, robot_of_embodiment, robot_of_policy
 from h2s2r_policy.joint_follower import JointFollower
 from h2s2r_policy.joint_map import JointMap
 from h2s2r_policy.nodes.messages import stamp_ns, to_stamp, to_trajectory
 from h2s2r_policy.nodes.run_node import run_node
-from h2s2r_retarget.embodiment import like_a_radian
+from h2s2r_retarget.embodiment import like_a_radian, load_embodiment
 
 _SOFT_NM_PER_RAD = 20.0
 """A finger's 3 Nm/rad reach its torque limit after 0.23 rad. However far an object presses such a joint back, it
@@ -29,18 +27,28 @@ meets no more force, so its tracking error is no sign of danger and is not judge
 
 
 class ControllerNode(Node):
-    """Parameters: `run_folder` (holds `policy/`, whose contract has the limits and the controller's constants)."""
+    """Parameters: one of two that say which robot it is.
+
+    `run_folder` (holds `policy/`, whose contract has the limits and the controller's constants), or `embodiment`
+    (name or YAML file) with `table_height_m` where targets come from something else than a policy.
+    """
 
     def __init__(self, **node_arguments: object) -> None:
         super().__init__("controller", **node_arguments)
-        run = Path(str(self.declare_parameter("run_folder", "").value))
-        contract = contract_file.read(run / "policy")
-        guard = CommandGuard(contract.limits, contract.joint_names, guard_configuration(contract))
-        self.follower = JointFollower(open_controller(contract, source=run / "policy"), guard)
-        self._joint_names = contract.joint_names
-        self._measured_map, self._target_map = JointMap(contract.joint_names), JointMap(contract.joint_names)
+        run = str(self.declare_parameter("run_folder", "").value)
+        embodiment = str(self.declare_parameter("embodiment", "").value)
+        table_height_m = float(self.declare_parameter("table_height_m", 0.0).value)
+        robot = (
+            robot_of_embodiment(load_embodiment(embodiment), table_height_m)
+            if embodiment
+            else robot_of_policy(Path(run) / "policy")
+        )
+        guard = CommandGuard(robot.limits, robot.joint_names, guard_configuration(robot))
+        self.follower = JointFollower(robot.controller, guard)
+        self._joint_names = robot.joint_names
+        self._measured_map, self._target_map = JointMap(robot.joint_names), JointMap(robot.joint_names)
         self._reported = 0
-        self._warm_up(contract.limits.position_lower)
+        self._warm_up(robot.limits.position_lower)
         self._command = self.create_publisher(JointTrajectory, "/joint_command", 10)
         self._image = self.create_publisher(Header, "/joint_command/image", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -93,14 +101,12 @@ class ControllerNode(Node):
         self._target_map.pick(message.joint_names, message.points[0].positions, source="warm-up", field="positions")
 
 
-def guard_configuration(contract: Contract) -> GuardConfiguration:
-    """The guard for this contract: stiff joints must follow closely, soft fingers may be pressed back by the object."""
-    unit = like_a_radian(contract.joint_units)
-    soft = np.array(contract.stiffness) * unit**2 < _SOFT_NM_PER_RAD
+def guard_configuration(robot: ControlledRobot) -> GuardConfiguration:
+    """The guard for this robot: stiff joints must follow closely, soft fingers may be pressed back by the object."""
+    unit = like_a_radian(robot.joint_units)
+    soft = robot.stiffness * unit**2 < _SOFT_NM_PER_RAD
     allowed = np.where(soft, np.inf, GuardConfiguration.tracking_error_rad * unit)
-    return GuardConfiguration(
-        period_s=1.0 / contract.controller.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed)
-    )
+    return GuardConfiguration(period_s=1.0 / robot.rate_hz, tracking_error_rad=tuple(float(value) for value in allowed))
 
 
 def main() -> None:

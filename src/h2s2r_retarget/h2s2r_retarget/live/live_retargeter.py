@@ -94,6 +94,12 @@ class LiveRetargeter:
         lower[2] = max(lower[2], configuration.table_height_m + configuration.table_clearance_m)
         self._lower, self._upper = lower, np.array(configuration.workspace_upper_m)
 
+    def warm_up(self) -> None:
+        """Do once what is done for each hand, so that the first one does not wait for what is set up on first use."""
+        tips = self._posture.fingertips(self._joint_position)
+        self._posture.step(self._joint_position, self._T_follow, tips, _NOMINAL_STEP_S)
+        self._posture.reset()
+
     def engage(self) -> None:
         """Follow the hand that is seen next, from where the robot is then."""
         self._allowed, self._seen_s = True, None

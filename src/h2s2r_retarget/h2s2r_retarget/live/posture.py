@@ -69,6 +69,10 @@ class LivePosture:
         """`T_world_palm (4, 4)` of `(J,)` rad."""
         return np.asarray(self.kinematics.palm(joint_position[None]).T_world_palm[0])
 
+    def fingertips(self, joint_position: Array) -> Array:
+        """`(F, 3)` m, world, of `(J,)` rad."""
+        return np.asarray(self.kinematics.forward(joint_position[None]).fingertip_position[0])
+
     def step(self, joint_position: Array, T_world_palm: Array, fingertips: Array, dt_s: float) -> Array:
         """The next posture.
 
