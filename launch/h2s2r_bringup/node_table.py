@@ -12,7 +12,8 @@ from importlib import resources
 from pathlib import Path
 
 from h2s2r_perception.artefact import InputError
-from h2s2r_sim.task import BoxSpec, Task, load_task
+from h2s2r_sim.fixtures import BoxSpec
+from h2s2r_sim.task import Task, load_task
 
 ParameterValue = bool | int | float | str | list[float]
 
