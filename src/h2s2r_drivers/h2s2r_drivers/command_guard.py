@@ -5,12 +5,15 @@ the guard brakes at the acceleration limit, holds, and stays so until `recover`.
 passed only if the robot can still stop inside its position limits afterwards, braking keeps all limits too.
 
 Velocity is the mean over the time since the last command; acceleration is the change of that mean over the time
-between the middles of the two intervals. So judged, a motion within its limits is never refused, however unevenly
-its commands arrive, and a braking command lies on one parabola whenever the next message comes.
+between the middles of the two intervals, jerk the change of that over the mean of the last three intervals. These are
+divided differences, means of a motion's derivatives: so judged, a motion within its limits is never refused, however
+unevenly its commands arrive. The guard's own braking lies on one parabola whenever the next message comes; it stops
+as short as the acceleration allows and does not spare the gears a step of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,12 +36,16 @@ class GuardConfiguration:
     """Stamps this close to a whole number of periods apart count as exactly so: real stamps jitter,
     and the second difference of positions would turn a millisecond into a false acceleration."""
     relative_tolerance: float = 0.01
-    """Room for rounding above the velocity and acceleration limits."""
+    """Room for rounding above the velocity, acceleration and jerk limits."""
     tracking_error_rad: float | tuple[float, ...] = 0.35
     """Distance between command and measurement at which the robot must have hit something, for all joints or
     for each; infinity for a joint that may be pressed back in use."""
     stale_joint_state_s: float = 0.1
     stale_command_s: float = 0.5
+    torque: float | tuple[float, ...] = math.inf
+    """Largest measured or estimated torque [Nm, or N where a joint slides], for all joints or for each."""
+    stale_heartbeat_s: float = 0.5
+    """How long whoever must be alive may be silent."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,10 @@ class GuardResult:
 
 
 class CommandGuard:
-    """Remembers the last command that passed, its velocity and stamp, and what latched it.
+    """Remembers the last command that passed, its velocity, acceleration and stamp, and what latched it.
 
     Args:
-        limits: Position, velocity and acceleration limits, each `(J,)`.
+        limits: Position, velocity and acceleration limits, each `(J,)`; the jerk limit may be infinite.
         joint_names: For the messages, `(J,)`.
         configuration: Tolerances.
 
@@ -88,11 +95,14 @@ class CommandGuard:
         self.configuration = configuration or GuardConfiguration()
         self.interventions: list[Intervention] = []
         self._limits = _checked(limits, len(joint_names))
-        self._tracking_error_rad = _for_each(self.configuration.tracking_error_rad, len(joint_names))
+        self._tracking_error_rad = _for_each(self.configuration.tracking_error_rad, len(joint_names), "tracking error")
         self._names = tuple(joint_names)
         self._position: Vector | None = None
-        self._velocity: Vector = np.zeros(len(joint_names))
-        self._interval_s = self.configuration.period_s
+        self._torque = _for_each(self.configuration.torque, len(joint_names), "torque")
+        self._velocity: Vector
+        self._acceleration: Vector
+        self._intervals_s: tuple[float, float]
+        self._stand()
         self._stamp_ns: int | None = None
         self._latched: Intervention | None = None
 
@@ -138,8 +148,7 @@ class CommandGuard:
         is latched stays so; then this is what is held.
         """
         self._position, self._stamp_ns = np.array(position, dtype=np.float64), None
-        self._velocity = np.zeros(len(self._names))
-        self._interval_s = self.configuration.period_s
+        self._stand()
 
     def trip(self, violation: Intervention) -> None:
         """Latch for something that only the caller can see: a fault of the device, a target that was refused."""
@@ -153,6 +162,8 @@ class CommandGuard:
         measured: Vector,
         measured_stamp_ns: int,
         target_stamp_ns: int | None = None,
+        torque: Vector | None = None,
+        heartbeat_stamp_ns: int | None = None,
     ) -> GuardResult:
         """Judge one command.
 
@@ -162,17 +173,19 @@ class CommandGuard:
             measured: `(J,)` measured joint position [rad].
             measured_stamp_ns: When it was measured.
             target_stamp_ns: When the target behind the command was made; None when holding still.
+            torque: `(J,)` measured or estimated [Nm]; None where the robot gives none.
+            heartbeat_stamp_ns: Last sign of life of whoever must be alive; None where nobody must.
         """
         measured_ok = _usable(measured, len(self._names))
         if self._position is None:
             if not measured_ok:
                 return GuardResult(None, self._latch(_no_measurement(stamp_ns)))
             self._position = np.clip(measured, self._limits.position_lower, self._limits.position_upper)
-            self._velocity = np.zeros(len(self._names))
-            self._interval_s = self.configuration.period_s
+            self._stand()
         last = self._position
         elapsed_s = self._elapsed(stamp_ns)
-        violation = self._latched or self._judge(
+        violation = self._latched or self._judge_robot(torque, heartbeat_stamp_ns, stamp_ns)
+        violation = violation or self._judge(
             last, command, stamp_ns, elapsed_s, measured if measured_ok else None, measured_stamp_ns, target_stamp_ns
         )
         if violation is not None:
@@ -180,11 +193,23 @@ class CommandGuard:
             sent = self._brake(last, elapsed_s) if elapsed_s > 0.0 else last
         else:
             sent = np.array(command, dtype=np.float64)
-            self._velocity = (sent - last) / elapsed_s
+            velocity = (sent - last) / elapsed_s
+            self._acceleration = (velocity - self._velocity) / self._between(elapsed_s)
+            self._velocity = velocity
         if elapsed_s > 0.0:
-            self._stamp_ns, self._interval_s = stamp_ns, elapsed_s
+            self._stamp_ns, self._intervals_s = stamp_ns, (elapsed_s, self._intervals_s[0])
         self._position = sent
         return GuardResult(sent.copy(), self._latched)
+
+    def _stand(self) -> None:
+        self._velocity = np.zeros(len(self._names))
+        self._acceleration = np.zeros(len(self._names))
+        # The last one and the one before.
+        self._intervals_s = (self.configuration.period_s, self.configuration.period_s)
+
+    def _between(self, elapsed_s: float) -> float:
+        # Between the middle of the last interval and that of the one that ends now.
+        return (elapsed_s + self._intervals_s[0]) / 2.0
 
     def _elapsed(self, stamp_ns: int) -> float:
         period_s = self.configuration.period_s
@@ -203,8 +228,7 @@ class CommandGuard:
         return self._latched
 
     def _brake(self, last: Vector, elapsed_s: float) -> Vector:
-        between_s = (elapsed_s + self._interval_s) / 2.0
-        speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * between_s, 0.0)
+        speed = np.maximum(np.abs(self._velocity) - self._limits.acceleration * self._between(elapsed_s), 0.0)
         self._velocity = np.sign(self._velocity) * speed
         moved = last + self._velocity * elapsed_s
         sent: Vector = np.clip(moved, self._limits.position_lower, self._limits.position_upper)
@@ -238,16 +262,29 @@ class CommandGuard:
         motion = self._judge_motion(last, command, elapsed_s, stamp_ns)
         return motion or self._judge_tracking(command, measured, stamp_ns)
 
+    def _judge_robot(self, torque: Vector | None, heartbeat_stamp_ns: int | None, stamp_ns: int) -> Intervention | None:
+        if heartbeat_stamp_ns is not None:
+            age_s, bound_s = (stamp_ns - heartbeat_stamp_ns) * 1e-9, self.configuration.stale_heartbeat_s
+            if age_s > bound_s:
+                return Intervention("missing heartbeat [s]", age_s, bound_s, stamp_ns)
+        if torque is None:
+            return None
+        if np.shape(torque) != (len(self._names),):
+            return Intervention("torque: wrong length", float(np.size(torque)), len(self._names), stamp_ns)
+        return self._worst("torque", np.abs(torque), self._torque, stamp_ns)
+
     def _judge_motion(self, last: Vector, command: Vector, elapsed_s: float, stamp_ns: int) -> Intervention | None:
         limits, room = self._limits, 1.0 + self.configuration.relative_tolerance
         velocity = (command - last) / elapsed_s
-        acceleration = (velocity - self._velocity) / ((elapsed_s + self._interval_s) / 2.0)
+        acceleration = (velocity - self._velocity) / self._between(elapsed_s)
+        jerk = (acceleration - self._acceleration) / ((elapsed_s + sum(self._intervals_s)) / 3.0)
         towards = np.where(velocity >= 0.0, limits.position_upper - command, command - limits.position_lower)
         return (
             self._worst("upper position", command, limits.position_upper, stamp_ns)
             or self._worst("lower position", -command, -limits.position_lower, stamp_ns)
             or self._worst("velocity", np.abs(velocity), room * limits.velocity, stamp_ns)
             or self._worst("acceleration", np.abs(acceleration), room * limits.acceleration, stamp_ns)
+            or self._worst("jerk", np.abs(jerk), room * np.broadcast_to(limits.jerk, jerk.shape), stamp_ns)
             or self._worst(
                 "braking distance", self._braking_distance(np.abs(velocity), elapsed_s), towards + 1e-9, stamp_ns
             )
@@ -285,13 +322,15 @@ def _checked(limits: JointLimits, size: int) -> JointLimits:
         values = np.asarray(getattr(limits, name))
         if values.shape != (size,) or not np.isfinite(values).all():
             raise DriverError(f"limit {name}: expected {size} finite numbers, found shape {values.shape}: {values}")
-    if not (np.all(limits.velocity > 0.0) and np.all(limits.acceleration > 0.0)):
-        raise DriverError("velocity and acceleration limits must be positive")
+    if np.shape(limits.jerk) not in {(), (size,)}:
+        raise DriverError(f"limit jerk: expected one or {size} numbers, found shape {np.shape(limits.jerk)}")
+    if not all(np.all(values > 0.0) for values in (limits.velocity, limits.acceleration, limits.jerk)):
+        raise DriverError("velocity, acceleration and jerk limits must be positive")
     return limits
 
 
-def _for_each(tracking_error_rad: float | tuple[float, ...], size: int) -> Vector:
-    values = np.asarray(tracking_error_rad, dtype=np.float64)
+def _for_each(tolerance: float | tuple[float, ...], size: int, name: str) -> Vector:
+    values = np.asarray(tolerance, dtype=np.float64)
     if values.shape not in {(), (size,)} or not np.all(values > 0.0):
-        raise DriverError(f"tracking error: expected one or {size} positive numbers, found {tracking_error_rad}")
+        raise DriverError(f"{name}: expected one or {size} positive numbers, found {tolerance}")
     return np.broadcast_to(values, (size,))

@@ -1,5 +1,7 @@
 """No sequence of inputs, however hostile, gets a command outside the limits past the guard."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from h2s2r_drivers.errors import DriverError
 from h2s2r_drivers.joint_limits import JointLimits
 
 LIMITS = JointLimits(np.array([-1.0, -0.2]), np.array([1.0, 2.0]), np.array([1.5, 3.0]), np.array([10.0, 20.0]))
+GENTLE = replace(LIMITS, jerk=np.array([200.0, 2400.0]))
 NAMES = ("shoulder", "elbow")
 PERIOD_NS = 16_666_667
 HOSTILE = (np.nan, np.inf, -np.inf, 1e300, -1e9, 5.0, -5.0, 1.0, 0.999999, -0.2, 0.0, 1e-12)
@@ -18,8 +21,8 @@ HOSTILE = (np.nan, np.inf, -np.inf, 1e300, -1e9, 5.0, -5.0, 1.0, 0.999999, -0.2,
 class Clock:
     """Feeds a guard at its nominal rate, with perfect tracking unless told otherwise."""
 
-    def __init__(self, **tolerances: float) -> None:
-        self.guard = CommandGuard(LIMITS, NAMES, GuardConfiguration(**tolerances))
+    def __init__(self, limits=LIMITS, **tolerances: float) -> None:
+        self.guard = CommandGuard(limits, NAMES, GuardConfiguration(**tolerances))
         self.stamp_ns = 1_000_000_000
 
     def send(self, command, measured=None, *, elapsed_ns=PERIOD_NS, age_ns=0, target_stamp_ns=None):
@@ -236,3 +239,43 @@ def test_what_only_the_caller_sees_latches_too():
     clock.guard.start(np.array([0.5, 0.0]))
     np.testing.assert_array_equal(clock.send([0.001, 0.0]).command, [0.5, 0.0])
     assert clock.guard.interventions == [fault]
+
+
+@pytest.mark.parametrize("spread_ns", [0, 1_500_000, 7_000_000])
+def test_a_motion_within_all_limits_passes_however_unevenly_it_is_sampled_and_a_jerky_one_does_not(spread_ns):
+    # A sine of growing size, in the end at 90 % of the jerk limit of the shoulder, which keeps the others.
+    rate = 30.0
+    size = 0.9 * 200.0 / rate**3
+    rng = np.random.default_rng(0)
+    for factor, passes in ((1.0, True), (1.25, False)):
+        clock, elapsed_ns = Clock(GENTLE), 0
+        clock.send([0.0, 0.0])
+        for _ in range(300):
+            step_ns = PERIOD_NS + int(rng.integers(-spread_ns, spread_ns + 1))
+            elapsed_ns += round(guard_time(step_ns) * 1e9)
+            share = min(elapsed_ns * 1e-9 / 2.0, 1.0)
+            ramp = share * share * (3.0 - 2.0 * share)
+            result = clock.send([factor * ramp * size * np.sin(rate * elapsed_ns * 1e-9), 0.0], elapsed_ns=step_ns)
+            if result.violation is not None:
+                break
+        if passes:
+            assert result.violation is None, str(result.violation)
+        elif spread_ns == 0:
+            assert "jerk of shoulder" in result.violation.limit
+
+
+def test_torque_and_heartbeat_latch_where_they_are_given():
+    clock = Clock(torque=(20.0, 5.0), stale_heartbeat_s=0.3)
+    arguments = {"measured": np.zeros(2)}
+    for stamp_ns in range(0, 10 * PERIOD_NS, PERIOD_NS):
+        arguments = {"stamp_ns": stamp_ns, "measured": np.zeros(2), "measured_stamp_ns": stamp_ns}
+        quiet = clock.guard.check(np.zeros(2), **arguments, torque=np.array([19.0, -4.9]), heartbeat_stamp_ns=stamp_ns)
+        assert quiet.violation is None
+    arguments = {key: value + PERIOD_NS if key != "measured" else value for key, value in arguments.items()}
+    silent = arguments["stamp_ns"] - 400_000_000
+    assert "heartbeat" in clock.guard.check(np.zeros(2), **arguments, heartbeat_stamp_ns=silent).violation.limit
+    assert clock.guard.recover()
+    loud = clock.guard.check(np.zeros(2), **arguments, torque=np.array([0.0, -5.1]))
+    assert "torque of elbow" in loud.violation.limit
+    assert clock.guard.recover()
+    assert "torque" in clock.guard.check(np.zeros(2), **arguments, torque=np.array([np.nan, 0.0])).violation.limit
