@@ -37,9 +37,26 @@ def joint_limits(embodiment: Embodiment) -> JointLimits:
     return JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk)
 
 
-def hand_synergy(embodiment: Embodiment, like: Array = _NUMPY) -> HandSynergy:
-    """The embodiment's hand synergies, as arrays of the library, precision and device of `like`."""
+def hand_synergy(embodiment: Embodiment, like: Array = _NUMPY, *, of: str = "synergy") -> HandSynergy:
+    """The embodiment's hand synergies, as arrays of the library, precision and device of `like`.
+
+    Args:
+        embodiment: The robot.
+        like: NumPy unless told.
+        of: `synergy`; or `joints`: every joint of the hand by itself, over its whole range.
+    """
     hand = slice(embodiment.arm_dof, embodiment.dof)
+    if of == "joints":
+        lower, upper = embodiment.limits.lower[hand], embodiment.limits.upper[hand]
+        return HandSynergy(
+            first_joint=embodiment.arm_dof,
+            mean=_as(np.zeros(len(lower)), like),
+            basis=_as(np.eye(len(lower)), like),
+            centre=_as((lower + upper) / 2.0, like),
+            half_range=_as((upper - lower) / 2.0, like),
+            lower=_as(lower, like),
+            upper=_as(upper, like),
+        )
     return HandSynergy(
         first_joint=embodiment.arm_dof,
         mean=_as(embodiment.synergy_mean, like),
@@ -62,12 +79,13 @@ def make_runner(
     Args:
         embodiment: The robot.
         symmetry: Of the object, `none` or `yaw`.
-        action_configuration: Sizes of the steps.
+        action_configuration: What actions mean.
         like: An array of the library, precision and device the runner will be given; NumPy unless told.
     """
     anchors = _as(object_anchors(symmetry), like)
     kinematics = BatchedKinematics(embodiment)
-    actions = ActionSpace(action_configuration or ActionConfiguration(), hand_synergy(embodiment, like), kinematics)
+    configuration = action_configuration or ActionConfiguration()
+    actions = ActionSpace(configuration, hand_synergy(embodiment, like, of=configuration.hand), kinematics)
     terms = observation_terms(
         joint_units=embodiment.joint_units, fingertips=len(embodiment.fingertip_frames), anchors=anchors.shape[0]
     )

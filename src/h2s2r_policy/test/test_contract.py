@@ -5,8 +5,9 @@ import pytest
 
 from h2s2r_perception.artefact import InputError
 from h2s2r_policy import contract as contract_file
+from h2s2r_policy.action import ActionConfiguration
 from h2s2r_policy.contract import check
-from h2s2r_policy.interface import open_controller, open_policy
+from h2s2r_policy.interface import make_runner, open_controller, open_policy
 from h2s2r_policy.terms import Term
 
 
@@ -77,3 +78,29 @@ def test_a_spoilt_contract_file_is_refused(bundle_folder, edit, message):
 def test_a_missing_contract_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"contract\.json: file: expected a policy contract"):
         contract_file.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "difference"),
+    [
+        (
+            ActionConfiguration(palm="absolute"),
+            r"action\[0\]\.name: expected 'palm_translation', found 'palm_position'",
+        ),
+        (ActionConfiguration(hand="joints"), r"action\[2\]\.name: expected 'hand_synergy', found 'hand_joints'"),
+        (ActionConfiguration(palm_step_m=0.01), r"action\[0\]\.scale: expected 0\.02, found 0\.01"),
+    ],
+)
+def test_a_policy_with_other_actions_is_refused_by_name(contract, changed, embodiment, configuration, difference):
+    runner = make_runner(embodiment, "none", configuration)
+    other = changed(action=runner.actions.terms, action_configuration=configuration)
+    with pytest.raises(InputError, match=difference):
+        check(other, contract, source="bundle")
+
+
+def test_a_policy_with_other_actions_survives_its_file_and_opens_with_them(bundle_folder, changed, embodiment):
+    configuration = ActionConfiguration(palm="absolute", hand="synergy")
+    runner = make_runner(embodiment, "none", configuration)
+    contract_file.write(changed(action=runner.actions.terms, action_configuration=configuration), bundle_folder)
+    _, _, opened = open_policy(bundle_folder)
+    assert opened.actions.configuration == configuration

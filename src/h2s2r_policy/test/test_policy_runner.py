@@ -170,3 +170,61 @@ def test_numpy_and_torch_agree(embodiment, world):
     np.testing.assert_allclose(theirs.observe(tensors).numpy(), ours.observe(few), atol=1e-6)
     action = np.linspace(-1.0, 1.0, 44).reshape(4, 11)
     np.testing.assert_allclose(theirs.act(torch.asarray(action)).numpy(), ours.act(action), atol=1e-9)
+
+
+OTHER_ACTIONS = [
+    ActionConfiguration(palm="absolute"),
+    ActionConfiguration(hand="joints"),
+    ActionConfiguration(palm="absolute", hand="joints"),
+]
+
+
+@pytest.mark.parametrize("configuration", OTHER_ACTIONS)
+def test_other_actions_too_are_the_same_to_the_bit_alone_and_in_a_crowd(embodiment, world, configuration):
+    crowd, alone = (make_runner(embodiment, "none", configuration) for _ in range(2))
+    crowd.reset(world.joint_position, world.T_world_object)
+    alone.reset(world.joint_position[77:78], world.T_world_object[77:78])
+    size = sum(term.size for term in crowd.actions.terms)
+    action = np.random.default_rng(0).normal(0.0, 0.7, (N, size)).astype(np.float32)
+    crowd.observe(world)
+    alone.observe(_row(world, 77))
+    np.testing.assert_array_equal(alone.act(action[77:78])[0], crowd.act(action)[77])
+
+
+def test_an_absolute_palm_target_is_approached_in_steps_until_the_palm_is_there(embodiment):
+    kinematics = BatchedKinematics(embodiment)
+    runner = make_runner(embodiment, "none", ActionConfiguration(palm="absolute"))
+    joints = embodiment.home[None].copy()
+    T, still = np.tile(np.eye(4), (1, 1, 1)), np.zeros_like(joints)
+    runner.reset(joints, T)
+    start = kinematics.palm(joints).T_world_palm[0]
+    turned = rotation_from_vector(np.array([0.0, 0.0, 0.3])) @ start[:3, :3]
+    goal = start[:3, 3] + np.array([0.1, 0.1, 0.05])
+    lower, upper = np.array(ActionConfiguration.palm_lower_m), np.array(ActionConfiguration.palm_upper_m)
+    action = np.zeros((1, 11), dtype=np.float32)
+    action[0, :3] = 2.0 * (goal - lower) / (upper - lower) - 1.0
+    action[0, 5] = 0.3 / np.pi
+    runner.observe(Measurement(joints, still, T, T))
+    first = runner.act(action)
+    assert np.abs(kinematics.palm(first).T_world_palm[0, :3, 3] - start[:3, 3]).max() < 0.021
+    for _ in range(40):
+        runner.observe(Measurement(joints, still, T, T))
+        joints = runner.act(action)
+    reached = kinematics.palm(joints).T_world_palm[0]
+    np.testing.assert_allclose(reached[:3, 3], goal, atol=2e-3)
+    assert rotation_angle(reached[:3, :3], turned) < 0.01
+
+
+def test_joint_actions_reach_every_limit_of_the_hand(embodiment):
+    runner = make_runner(embodiment, "none", ActionConfiguration(hand="joints"))
+    joints = embodiment.home[None].copy()
+    T, still = np.tile(np.eye(4), (1, 1, 1)), np.zeros_like(joints)
+    hand = slice(embodiment.arm_dof, embodiment.dof)
+    for sign, bound in ((1.0, embodiment.limits.upper), (-1.0, embodiment.limits.lower)):
+        runner.reset(joints, T)
+        runner.observe(Measurement(joints, still, T, T))
+        action = np.zeros((1, 6 + embodiment.hand_dof))
+        action[:, 6:] = sign
+        for _ in range(10):
+            target = runner.act(action)
+        np.testing.assert_allclose(target[0, hand], bound[hand], atol=1e-12)

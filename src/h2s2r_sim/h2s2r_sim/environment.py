@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from h2s2r_policy.action import ActionConfiguration
 from h2s2r_policy.anchors import anchor_distance
 from h2s2r_policy.controller import ControllerConfiguration, ControllerState
 from h2s2r_policy.goal_clock import GoalClockConfiguration
@@ -86,6 +87,7 @@ class Environment:
         reference: The demonstrated path and the start of the hand.
         num_environments: N.
         seed: Of all draws.
+        action: What actions mean.
         table: What is randomised.
         reward: Constants of the reward.
         episode: When episodes end.
@@ -102,6 +104,7 @@ class Environment:
         *,
         num_environments: int,
         seed: int,
+        action: ActionConfiguration | None = None,
         table: Iterable[Parameter] = TABLE,
         reward: RewardSettings | None = None,
         episode: EpisodeSettings | None = None,
@@ -114,7 +117,7 @@ class Environment:
         self.task, self.embodiment, self.reference = task, embodiment, reference
         self.num_environments = num_environments
         self.engine = make_engine(engine, twin, num_environments, num_threads=num_threads)
-        self.runner = make_runner(embodiment, task.object.symmetry)
+        self.runner = make_runner(embodiment, task.object.symmetry, action)
         self.num_actions = sum(term.size for term in self.runner.actions.terms)
         self.goal_clock = GoalClockConfiguration()
         self.controller = ControllerConfiguration(rate_hz=CONTROL_RATE_HZ)
