@@ -19,7 +19,15 @@ from h2s2r_perception.segmentation.standing import standing_mask
 from h2s2r_perception.segmentation.stays import deepest, find_stays, least_step, moving_pixels
 from h2s2r_perception.segmentation.table_plane import fit_table_plane
 from h2s2r_perception.segmentation.timelapse import Timelapse, read_timelapse
-from h2s2r_perception.segmentation.weighing import Candidate, ProposalConfiguration, alike, apart, same_place, weigh
+from h2s2r_perception.segmentation.weighing import (
+    Candidate,
+    ProposalConfiguration,
+    alike,
+    apart,
+    part_of,
+    same_place,
+    weigh,
+)
 
 _PLANES = 3
 """Planes that are tried as the table: a floor or a wall may be larger."""
@@ -178,7 +186,8 @@ def _rival(candidates: list[Candidate]) -> Candidate | None:
     best = _seen_best(candidates)
     known = [c for c in candidates if same_place(c.stay, best.stay) or (apart(c.stay, best.stay) and alike(c, best))]
     for candidate in candidates:
-        if same_place(candidate.stay, best.stay):
+        # A part that others hid for a while seems to stay longer than the whole does.
+        if same_place(candidate.stay, best.stay) or any(part_of(candidate.stay, c.stay) for c in known):
             continue
         if not apart(candidate.stay, best.stay) or not any(same_place(candidate.stay, c.stay) for c in known):
             return candidate

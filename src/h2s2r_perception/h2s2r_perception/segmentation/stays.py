@@ -39,6 +39,8 @@ _SEEN_SHARE = 0.2
 """Nothing is said about a thing of which less is seen."""
 _RING_PX = 5
 """Width of the border on which a hand is looked for."""
+_FOOT_SHARE = 0.5
+"""Of the length of a foot that may be noise."""
 _MIXED_PX = 2
 """So near to the edge of something in front of it a surface takes on its colour."""
 
@@ -215,9 +217,15 @@ def _stay(scene: _Scene, view: _View, part: NDArray[np.bool_], size_m: float) ->
         touched=max(touched, 0.0),
         covered=covered,
         size_m=size_m,
-        foot_m=float(np.quantile(height[part], 0.05)),
+        foot_m=_foot(height[part]),
         cut_off=bool(min(row.min(), column.min()) <= 1 or row.max() >= rows - 2 or column.max() >= columns - 2),
     )
+
+
+def _foot(height: FloatArray) -> float:
+    """Height [m] of the lowest of points `(P,)`, but for noise: a foot is an outline, as long as P has a root."""
+    noisy = int(_FOOT_SHARE * np.sqrt(len(height)))
+    return float(np.partition(height, noisy)[noisy])
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

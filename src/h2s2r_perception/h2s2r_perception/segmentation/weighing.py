@@ -17,6 +17,8 @@ _SAME_COLOURS = 0.6
 """Overlap of two histograms from which both may be of one thing, lit differently."""
 _SAME_SIZE = 1.4
 """Ratio of the seen sizes up to which both may be of one thing, seen from two sides."""
+_PART_SHARE = 0.8
+"""Of the pixels of a part that belong to the whole as well."""
 _EARLIER = 2
 """Samples by which the times of two events differ for sure."""
 
@@ -96,6 +98,11 @@ def weigh(
 def same_place(a: Stay, b: Stay) -> bool:
     """Whether both are mostly the same pixels."""
     return int((a.mask & b.mask).sum()) > 0.5 * min(int(a.mask.sum()), int(b.mask.sum()))
+
+
+def part_of(a: Stay, b: Stay) -> bool:
+    """Whether a is all or a part of b, or hardly more."""
+    return int((a.mask & b.mask).sum()) > _PART_SHARE * int(a.mask.sum())
 
 
 def apart(a: Stay, b: Stay) -> bool:
