@@ -186,12 +186,17 @@ def _rival(candidates: list[Candidate]) -> Candidate | None:
     best = _seen_best(candidates)
     known = [c for c in candidates if same_place(c.stay, best.stay) or (apart(c.stay, best.stay) and alike(c, best))]
     for candidate in candidates:
-        # A part that others hid for a while seems to stay longer than the whole does.
-        if same_place(candidate.stay, best.stay) or any(part_of(candidate.stay, c.stay) for c in known):
+        if same_place(candidate.stay, best.stay) or _explained(candidate, known):
             continue
         if not apart(candidate.stay, best.stay) or not any(same_place(candidate.stay, c.stay) for c in known):
             return candidate
     return None
+
+
+def _explained(candidate: Candidate, known: list[Candidate]) -> bool:
+    """Whether it is a part of something known: one that others hid for a while seems to stay longer than the whole."""
+    wholes = [c for c in known if c.score > _NEARLY * candidate.score]
+    return any(part_of(candidate.stay, whole.stay) for whole in wholes)
 
 
 def _seen_best(candidates: list[Candidate]) -> Candidate:

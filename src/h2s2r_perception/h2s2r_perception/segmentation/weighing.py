@@ -101,8 +101,8 @@ def same_place(a: Stay, b: Stay) -> bool:
 
 
 def part_of(a: Stay, b: Stay) -> bool:
-    """Whether a is all or a part of b, or hardly more."""
-    return int((a.mask & b.mask).sum()) > _PART_SHARE * int(a.mask.sum())
+    """Whether a, when it was looked at, was all or a part of b, or hardly more."""
+    return b.first <= a.sample <= b.last and int((a.mask & b.mask).sum()) > _PART_SHARE * int(a.mask.sum())
 
 
 def apart(a: Stay, b: Stay) -> bool:
