@@ -135,6 +135,8 @@ class _Synergy:
     row: tuple[float, ...]
     centre: float
     half_range: float
+    variance_explained: float | None = None
+    """Share, where the row was computed (`h2s2r_retarget.synergies`); for the reader."""
 
 
 @dataclass(frozen=True)

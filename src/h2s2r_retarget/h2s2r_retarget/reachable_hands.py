@@ -64,14 +64,26 @@ def hand_shapes(count: int, random: np.random.Generator) -> Array:
     """Joints `(count, 21, 3)` m of hands of several sizes, open to closed, in the frame of the middle knuckle."""
     size = np.clip(np.exp(random.normal(0.0, _SIZE_SPREAD, count)), _SMALLEST, _LARGEST)
     closure, opposition = random.uniform(0.0, 1.0, count), random.uniform(0.0, 1.0, count)
-    joints = np.zeros((count, 21, 3))
+    fingers = [np.clip(closure + random.normal(0.0, 0.1, count), 0.0, 1.0) for _ in _KNUCKLES]
+    return hand_shape(np.stack(fingers, axis=1), closure, opposition) * size[:, None, None]
+
+
+def hand_shape(finger_closure: Array, thumb_closure: Array, opposition: Array) -> Array:
+    """Joints `(N, 21, 3)` m of an average adult's hand, in the frame of the middle knuckle.
+
+    Args:
+        finger_closure: `(N, 4)`, index to little: 0 is straight, 1 is a fist around something thin.
+        thumb_closure: `(N,)`, alike.
+        opposition: `(N,)`: 0 is a thumb beside the fingers, 1 opposite them.
+    """
+    joints = np.zeros((len(thumb_closure), 21, 3))
     joints[:, 0] = _WRIST
     for finger, (knuckle, spread) in enumerate(zip(_KNUCKLES, _SPREAD_RAD, strict=True)):
         joints[:, 5 + 4 * finger] = knuckle
-        _lay_finger(joints, 5 + 4 * finger, spread, np.clip(closure + random.normal(0.0, 0.1, count), 0.0, 1.0))
+        _lay_finger(joints, 5 + 4 * finger, spread, finger_closure[:, finger])
     joints[:, 1] = _THUMB_ROOT
-    _lay_thumb(joints, closure, opposition)
-    return joints * size[:, None, None]
+    _lay_thumb(joints, thumb_closure, opposition)
+    return joints
 
 
 def _lay_finger(joints: Array, knuckle: int, spread_rad: float, closure: Array) -> None:

@@ -161,23 +161,6 @@ def test_robot_shapes_meet_the_world_but_not_each_other():
     assert max(contact.friction[0] for contact in data.contact) == 1.5  # a fingertip's
 
 
-def test_synergies_open_and_close_the_hand_within_its_limits():
-    e = EMBODIMENT
-    assert e.synergy_basis.shape == (5, 16)
-    lower, upper = e.limits.lower[7:], e.limits.upper[7:]
-    middle = e.synergy_mean + e.synergy_centre @ e.synergy_basis
-    assert ((lower <= middle) & (middle <= upper)).all()
-    tips = [
-        BatchedKinematics(e).forward(
-            np.append(e.home[:7], np.clip(e.synergy_mean + value * e.synergy_basis[0], lower, upper))[None]
-        )
-        for value in (e.synergy_centre[0] + e.synergy_half_range[0] * np.array([-1.0, 0.0, 1.0]))
-    ]
-    to_palm = [np.linalg.norm(hand.fingertip_position[0] - hand.T_world_palm[0, :3, 3], axis=1) for hand in tips]
-    # Closing brings the three fingers' tips monotonically to the palm.
-    assert (to_palm[0][:3] > to_palm[1][:3] + 0.01).all() and (to_palm[1][:3] > to_palm[2][:3] + 0.01).all()
-
-
 def copy_of(tmp_path, change):
     values = yaml.safe_load(EMBODIMENT.urdf.with_suffix(".yaml").read_text())
     change(values)
