@@ -36,7 +36,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class SessionConfiguration:
-    """How the start pose is reached."""
+    """How the start pose is reached; radians of a joint that slides are metres by `Embodiment.like_a_radian`."""
 
     approach_speed_rad_s: float = 0.4
     near_rad: float = 0.08
@@ -93,7 +93,7 @@ class PolicySession:
         self.guard = guard
         self.phase = Phase.IDLE
         self._policy, self._runner, self._kinematics = policy, runner, kinematics
-        self._start_pose = start_pose
+        self._start_pose, self._like_a_radian = start_pose, kinematics.embodiment.like_a_radian
         self._configuration = configuration or SessionConfiguration()
         self._period_s = 1.0 / policy.contract.policy_rate_hz
         self._joints: _JointState | None = None
@@ -125,7 +125,7 @@ class PolicySession:
         self._started_ns = joints.stamp_ns
         self._stepped_ns = None
         self.guard.recover()
-        near = np.abs(joints.position - self._approach_goal).max() <= self._configuration.near_rad
+        near = self._farthest_rad(joints.position - self._approach_goal) <= self._configuration.near_rad
         self.phase = Phase.ARRIVED if near else Phase.APPROACH
 
     def run(self) -> None:
@@ -187,7 +187,7 @@ class PolicySession:
         return target
 
     def _approach(self, joints: _JointState) -> Array:
-        away = np.abs(joints.position - self._approach_goal).max()
+        away = self._farthest_rad(joints.position - self._approach_goal)
         if np.array_equal(self._approach_target, self._approach_goal) and away < self._configuration.arrived_rad:
             self.phase = Phase.ARRIVED
         elif (joints.stamp_ns - self._started_ns) * 1e-9 > self._configuration.approach_limit_s:
@@ -195,12 +195,15 @@ class PolicySession:
         # All joints arrive together, so the hand's way does not depend on which joint is fastest.
         way = self._approach_goal - self._approach_target
         step_rad = self._configuration.approach_speed_rad_s * self._period_s
-        remaining = np.abs(way).max()
+        remaining = self._farthest_rad(way)
         if remaining <= step_rad:
             self._approach_target = self._approach_goal
         else:
             self._approach_target = self._approach_target + way * (step_rad / remaining)
         return self._approach_target
+
+    def _farthest_rad(self, way: Array) -> float:
+        return float(np.abs(way / self._like_a_radian).max())
 
     def _current(self) -> tuple[_JointState, Array]:
         if self._joints is None:
