@@ -1,4 +1,4 @@
-"""Hand synergies: computed again they span what the YAML says, and the first closes the hand."""
+"""Hand synergies: computed again they are those of the YAML, and the first closes the hand."""
 
 import numpy as np
 import pytest
@@ -35,24 +35,17 @@ def test_the_human_hands_are_always_the_same_and_close_from_open_to_touch(grasps
 
 
 @pytest.mark.parametrize("name", COMPUTED)
-def test_the_stated_synergies_span_what_is_computed(name, grasps):
-    # Not digit by digit: the fingers' IK may become better and then finds slightly other postures for the same hands.
+def test_the_stated_synergies_are_the_computed_ones(name, grasps):
     synergies, values = compute_synergies(ROBOTS[name], grasps), stated(ROBOTS[name])
     again = yaml.safe_load(yaml_section(synergies))["synergies"]
+    assert again["mean"] == pytest.approx(values["mean"], abs=2e-3)
     assert [row["name"] for row in again["basis"]] == [row["name"] for row in values["basis"]]
-    assert again["mean"] == pytest.approx(values["mean"], abs=0.1)
-    computed, rows = (np.array([row["row"] for row in those["basis"]]) for those in (again, values))
-    assert unit(computed[0]) @ unit(rows[0]) > 0.98
-    angles = np.linalg.svd(np.linalg.qr(computed.T)[0].T @ np.linalg.qr(rows.T)[0])[1]
-    assert angles.min() > 0.9
-    assert np.linalg.norm(computed[0]) == pytest.approx(np.linalg.norm(rows[0]), rel=0.1)
-    explained = [sum(row["variance_explained"] for row in those["basis"]) for those in (again, values)]
-    assert explained[0] == pytest.approx(explained[1], abs=0.03) and explained[1] > 0.9
-    assert all(row["half_range"] == HALF_RANGE for row in values["basis"])
-
-
-def unit(vector):
-    return vector / np.linalg.norm(vector)
+    for computed, row in zip(again["basis"], values["basis"], strict=True):
+        assert computed["row"] == pytest.approx(row["row"], abs=2e-3)
+        assert computed["centre"] == pytest.approx(row["centre"], abs=0.02)
+        assert computed["variance_explained"] == pytest.approx(row["variance_explained"], abs=2e-3)
+        assert row["half_range"] == HALF_RANGE
+    assert sum(row["variance_explained"] for row in values["basis"]) > 0.9
 
 
 @pytest.mark.parametrize("name", ROBOTS)
