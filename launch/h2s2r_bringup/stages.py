@@ -78,6 +78,7 @@ def perceive_stage(task: Task, given: PerceptionInput, output: Path, config: Pat
 def retarget_stage(task: Task, run: RunFolder, config: Path | None = None) -> Stage:
     """The Retargeting, from the Demonstration, for the task's robot in the task's scene."""
     from h2s2r_bringup.collision_scene import collision_world
+    from h2s2r_bringup.hand_pictures import hand_pictures
     from h2s2r_retarget.embodiment import load_embodiment
     from h2s2r_retarget.stage import RetargetConfiguration, retarget, retarget_is_current
 
@@ -85,7 +86,8 @@ def retarget_stage(task: Task, run: RunFolder, config: Path | None = None) -> St
     embodiment, world = load_embodiment(task.embodiment), collision_world(task)
 
     def make(progress: StageProgress) -> None:
-        retarget(run.demonstration, embodiment, world, run.retargeting, configuration)
+        illustrate = hand_pictures(task, embodiment, run, progress.say)
+        retarget(run.demonstration, embodiment, world, run.retargeting, configuration, illustrate)
 
     def current() -> bool:
         return retarget_is_current(run.demonstration, embodiment, world, run.retargeting, configuration)

@@ -24,6 +24,7 @@ from h2s2r_perception.demonstration import SCHEMA, Demonstration
 from h2s2r_perception.object_model import load_object_model
 from h2s2r_perception.recording import RecordingWriter
 from h2s2r_sim.rendering.camera import Camera
+from h2s2r_sim.retargeting_view import OVERLAY, SIDES
 from h2s2r_sim.task import load_task
 from h2s2r_sim.twin_building.twin_view import render_twin, twin_parts
 
@@ -110,6 +111,20 @@ def test_an_imported_recording_has_no_truth_to_compare_with(run):
     _write_recording(run, {"frame_rate_hz": 30.0})
     assert gather(run).missing["object_translation_mm_p50"] == figures.MAKES_PERCEPTION
     assert sources.object_path(run).truth is None
+
+
+def test_the_page_shows_both_hands_where_the_retargeting_has_pictures(run):
+    write_report(run, "snackbox_push")
+    assert "h2s2r retarget --force" in run.report.read_text()
+    with writing(run.retargeting, Schema("retargeting", 1)) as artefact:
+        for name in (OVERLAY, *SIDES):
+            _, data = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))
+            (artefact.folder / name).write_bytes(data.tobytes())
+    assert not report_is_current(run)
+    write_report(run, "snackbox_push")
+    page = run.report.read_text()
+    assert page.count("human hand and robot hand at the pre-manipulation frame") == 3
+    assert "h2s2r retarget --force" not in page
 
 
 def test_every_missing_figure_names_the_command_that_makes_it(tmp_path, capsys):

@@ -19,7 +19,8 @@ def command(selection: TaskSelection, config: Path | None, force: bool) -> None:
 
     In: demonstration/, the task's embodiment and scene. The arm brings the palm to the human's middle
     knuckle, then the fingers bring their tips to the human's, within limits and without collision.
-    Out: retargeting/ with the start posture, the whole path (for the baselines) and the residuals.
+    Out: retargeting/ with the start posture, the whole path (for the baselines) and the residuals, and
+    pictures of both hands over the camera image and from two sides.
 
     \b
     Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from h2s2r_bringup.report.figures import (
     Figures,
     gather,
 )
-from h2s2r_bringup.report.page import ErrorRow, Page, SecondsRow, SuccessRow, Tile, TwinSection, render
+from h2s2r_bringup.report.page import ErrorRow, Page, Picture, SecondsRow, SuccessRow, Tile, TwinSection, render
 from h2s2r_bringup.report.twin import TwinPicture, twin_picture
 from h2s2r_bringup.run_folder import RunFolder, is_imported
 
@@ -83,6 +84,7 @@ def compose(run: RunFolder, name: str, figures: Figures, twin: TwinPicture | Non
         success_note=_SUCCESS_NOTE,
         plots=drawings,
         twin=_twin_section(twin),
+        hands=_hands(run),
         errors=_error_rows(values),
         seconds=_seconds_rows(sources.stage_seconds(run)),
         provenance=sources.provenance(),
@@ -190,6 +192,22 @@ def _twin_section(twin: TwinPicture | None) -> TwinSection | None:
         ErrorRow("twin", label, f"{twin.figures[key]:.3g}") for key, label in TWIN_KEYS.items() if key in twin.figures
     ]
     return TwinSection(twin.url, rows)
+
+
+_HANDS = {
+    "hands_in_image.jpg": ("In the camera's image", "the robot's hand where it begins, and the human's bones"),
+    "hands_from_left.jpg": ("From the left", "white: from a robot fingertip to the human's that it follows"),
+    "hands_from_right.jpg": ("From the right", "each finger in its colour, the thumb in yellow"),
+}
+"""Files of the Retargeting (`h2s2r_sim.retargeting_view`), and what they show."""
+
+
+def _hands(run: RunFolder) -> list[Picture]:
+    found = [(run.retargeting / name, *words) for name, words in _HANDS.items() if (run.retargeting / name).is_file()]
+    return [
+        Picture("data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii"), title, text)
+        for path, title, text in found
+    ]
 
 
 def _seconds_rows(seconds: Mapping[str, float]) -> list[SecondsRow]:

@@ -39,6 +39,16 @@ class TwinSection:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture with what it shows."""
+
+    url: str
+    """A `data:` URL."""
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class SecondsRow:
     """How long one stage took."""
 
@@ -74,6 +84,8 @@ class Page:
     plots: Mapping[str, str] = field(default_factory=dict)
     """`curve`, `path`, `latency` -> SVG."""
     twin: TwinSection | None = None
+    hands: Sequence[Picture] = ()
+    """The human's hand and the robot's."""
     errors: Sequence[ErrorRow] = ()
     seconds: Sequence[SecondsRow] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)

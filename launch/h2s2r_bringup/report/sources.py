@@ -35,7 +35,7 @@ CURVE, DEPLOYMENT, LATENCIES, ROLLOUT, OVERLAY = (
     "rollout.mp4",
     "overlay.mp4",
 )
-LAYOUT = 2
+LAYOUT = 3
 """Of the page; a report of an older layout is made again."""
 
 

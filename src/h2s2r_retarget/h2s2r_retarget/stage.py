@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from h2s2r_retarget.two_step_ik import TwoStepSolution, TwoStepSolver
 
 SHIFT_LIMIT_M = 0.10
 """A palm target moved further than this is no longer what the human did."""
+
+Illustrate = Callable[[Path, Retargeting, Demonstration], None]
+"""Puts pictures into the folder of the artefact that is being made: rendering is not of this package."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def retarget(
     world: CollisionWorld,
     output_folder: Path,
     configuration: RetargetConfiguration = RetargetConfiguration(),
+    illustrate: Illustrate | None = None,
 ) -> Retargeting:
     """Make the Retargeting artefact.
 
@@ -99,6 +103,7 @@ def retarget(
         world: Table, statics and the object's shape; the object's pose comes from the demonstration.
         output_folder: Where the artefact appears.
         configuration: See there.
+        illustrate: Adds pictures to the artefact.
 
     Raises:
         InputError: The demonstration is unusable, or the robot cannot take the hand's pose within 1 mm and
@@ -119,6 +124,8 @@ def retarget(
             joint_names=list(embodiment.joint_names),
         )
         result.save(writer.folder)
+        if illustrate is not None:
+            illustrate(writer.folder, result, demonstration)
     return Retargeting.load(output_folder)
 
 
