@@ -8,7 +8,7 @@ from h2s2r_perception.artefact import InputError
 from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import bundled_embodiments, load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
-from h2s2r_sim.retarget_bench import dex_peer, mink_peer
+from h2s2r_sim.retarget_bench import controller_cost, dex_peer, mink_peer
 from h2s2r_sim.retarget_bench.comparison import ratios
 from h2s2r_sim.retarget_bench.finger_chains import fingers_of, fingertips_in_palm
 from h2s2r_sim.retarget_bench.global_optimum import best_errors
@@ -16,6 +16,7 @@ from h2s2r_sim.retarget_bench.measures import overlaps, residuals
 from h2s2r_sim.retarget_bench.ours import Ours
 from h2s2r_sim.retarget_bench.round_robin import take_turns
 from h2s2r_sim.retarget_bench.targets import Targets, at_home, in_frame
+from h2s2r_sim.task import load_task
 
 
 def postures(embodiment, count, seed=0):
@@ -151,3 +152,8 @@ def test_a_peer_is_judged_by_its_fastest_and_its_most_accurate_setting():
     found = ratios(figures)
     assert found["time_ratio_mink"] == 0.5 and found["residual_ratio_mink"] == 1.5
     assert found["time_ratio_pink"] == 2.0 and found["residual_ratio_pink"] == 1.0
+
+
+def test_the_controllers_share_is_a_share_of_the_step():
+    share = controller_cost.share_of_step(load_task("snackbox_push"), 4, 3, num_threads=1)
+    assert 0.0 < share < 1.0

@@ -17,6 +17,7 @@ from h2s2r_perception.artefact.figures import Figure, publish_figures
 from h2s2r_retarget.collision import CollisionWorld
 from h2s2r_retarget.embodiment import bundled_embodiments, load_embodiment
 from h2s2r_sim.retarget_bench.comparison import compare
+from h2s2r_sim.retarget_bench.controller_cost import controller_cost
 from h2s2r_sim.retarget_bench.global_optimum import best_errors
 from h2s2r_sim.retarget_bench.report import headline, publish_page, tables
 from h2s2r_sim.retarget_bench.success import against_the_best, lowest_success, over_a_table
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name in options.embodiments:
             figures |= _robot(name, options, say)
         figures["palm_success_fraction"] = lowest_success(figures, options.embodiments)
+        figures |= controller_cost(load_task(TASK))
+        say("the controller is timed")
         figures["live_latency_ms_p99"] = _live_latency_ms(options.live)
         figures["bench_s"] = time.perf_counter() - started
         text = tables(figures, options.embodiments)
