@@ -259,6 +259,25 @@ def test_a_wrong_urdf_is_refused_in_one_line(urdf, replacement, field, found, re
     assert field in message and found in message and remedy in message
 
 
+@pytest.mark.parametrize("suffix", ["stl", "obj", "dae", "ply", "glb"])
+def test_a_mesh_is_read_from_every_format(urdf, tmp_path, suffix):
+    trimesh.creation.box((0.09, 0.03, 0.08)).export(tmp_path / f"a.{suffix}")
+    robot = read_description(urdf(('<box size="0.09 0.03 0.08"/>', f'<mesh filename="a.{suffix}"/>')))
+    palm = next(link for link in robot.links if link.name == "palm")
+    assert np.ptp(palm.shapes[0].primitive.points, axis=0) == pytest.approx([0.09, 0.03, 0.08], abs=1e-6)
+
+
+def test_collada_in_millimetres_is_read_as_such(urdf, tmp_path):
+    trimesh.creation.box((90.0, 30.0, 80.0)).export(tmp_path / "a.dae")
+    text = (tmp_path / "a.dae").read_text()
+    assert "<up_axis>" in text
+    unit = '<unit name="millimeter" meter="0.001"/><up_axis>'
+    (tmp_path / "a.dae").write_text(text.replace("<up_axis>", unit))
+    robot = read_description(urdf(('<box size="0.09 0.03 0.08"/>', '<mesh filename="a.dae"/>')))
+    palm = next(link for link in robot.links if link.name == "palm")
+    assert np.ptp(palm.shapes[0].primitive.points, axis=0) == pytest.approx([0.09, 0.03, 0.08], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("mesh", "found"), [(b"solid nothing", "mesh"), (None, "300 m long")], ids=["broken", "in millimetres"]
 )

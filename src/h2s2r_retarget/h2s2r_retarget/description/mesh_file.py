@@ -52,8 +52,10 @@ def hull_of_mesh(owner: Owner, path: Path, scale: NDArray[np.float64]) -> NDArra
     import trimesh
 
     try:
-        mesh: Any = trimesh.load(path, force="mesh", process=False)
-        points = reduced(np.asarray(mesh.vertices, dtype=float) * scale)
+        scene: Any = trimesh.load_scene(path, process=False)
+        # Only COLLADA says what its numbers are; a URDF takes them as metres.
+        metres = trimesh.units.unit_conversion(scene.units, "meters") if path.suffix.lower() == ".dae" else 1.0
+        points = reduced(np.asarray(scene.to_geometry().vertices, dtype=float) * metres * scale)
     except ImportError as error:
         raise owner.error(
             "mesh", found=f"{path.name}: {error}", expected="a format that can be read", remedy="export it as STL"

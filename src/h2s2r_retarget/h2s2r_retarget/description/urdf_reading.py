@@ -122,7 +122,7 @@ def _joint(path: Path, element: ET.Element, fixed: dict[str, float]) -> Joint:
         )
     if kind == "continuous":
         raise owner.error(
-            "type", found="continuous, without limits", expected="revolute", remedy="make it revolute with its limits"
+            "type", found="continuous, without limits", expected="revolute", remedy="make it revolute, or --fix it"
         )
     limits = _limits(owner, element)
     return Joint(

@@ -21,6 +21,8 @@ _RADIUS_M = (0.004, 0.020)
 """Of a fingertip: thinner and thicker ones are taken as these."""
 _OPEN = 0.1
 """Share of a joint's range that the open hand keeps from its limits."""
+_END_M = 0.015
+"""What counts as the end of a finger."""
 _FRAME_BEYOND_M = 0.005
 """A frame this far beyond the last joint is a tip's."""
 
@@ -122,10 +124,12 @@ def _with_tip(robot: Description, joint: Joint) -> tuple[Description, str, float
     points = np.concatenate(shapes)
     along = points.mean(axis=0) if joint.kind == "revolute" else _longest(points)
     along = along / np.linalg.norm(along)
-    flat = points - np.outer(points @ along, along)
-    widths = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)[2][:2] @ flat.T
-    radius = float(np.clip(np.ptp(widths, axis=1).min() / 2, *_RADIUS_M))
-    centre = flat.mean(axis=0) + ((points @ along).max() - radius) * along
+    # The end of the finger decides: it may be bent, and thicker where it begins.
+    end = points[points @ along > (points @ along).max() - _END_M]
+    across = np.linalg.svd(np.eye(3) - np.outer(along, along))[0][:, :2]
+    low, high = (end @ across).min(axis=0), (end @ across).max(axis=0)
+    radius = float(np.clip((high - low).min() / 2, *_RADIUS_M))
+    centre = across @ (low + high) / 2 + ((points @ along).max() - radius) * along
     tip = f"{joint.child}_tip"
     x, y, z = (float(value) for value in centre)
     links, joints = (*robot.links, Link(tip)), (*robot.joints, Joint(f"{tip}_joint", joint.child, tip, (x, y, z)))
