@@ -25,6 +25,7 @@ from array_api_compat import array_namespace, device
 
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_policy.rates import CONTROL_RATE_HZ
+from h2s2r_policy.self_clearance import SelfClearance
 from h2s2r_policy.stopping import Stop, stopping
 from h2s2r_policy.table_clearance import Motion, TableClearance
 
@@ -79,6 +80,7 @@ class Controller:
         limits: The robot's; `configuration.limit_fraction` of them is used. The jerk limit must be finite.
         configuration: How goals are followed.
         table: Keeps the collision spheres out of the table; None where there is none.
+        robot: Pushes goals out of the robot itself; None leaves them.
 
     Raises:
         ValueError: A jerk limit is so low (or there is none, which would be infinite) that reversing takes longer
@@ -86,14 +88,18 @@ class Controller:
     """
 
     def __init__(
-        self, limits: JointLimits, configuration: ControllerConfiguration, table: TableClearance | None = None
+        self,
+        limits: JointLimits,
+        configuration: ControllerConfiguration,
+        table: TableClearance | None = None,
+        robot: SelfClearance | None = None,
     ) -> None:
         longest_s = _TICKS[-1] / configuration.rate_hz
         if not bool(((limits.acceleration < longest_s * limits.jerk) & (limits.jerk < _NO_JERK_LIMIT)).all()):
             raise ValueError(f"jerk limit: finite, and full acceleration within {1e3 * longest_s:.0f} ms, expected")
         self.configuration = configuration
         self.limits = limits.scaled(configuration.limit_fraction)
-        self._table = table
+        self._table, self._robot = table, robot
         margin = configuration.limit_margin * (limits.position_upper - limits.position_lower)
         self._lower, self._upper = limits.position_lower + margin, limits.position_upper - margin
 
@@ -104,16 +110,18 @@ class Controller:
         return ControllerState(inside, xp.zeros_like(inside), xp.zeros_like(inside))
 
     def reachable(self, goal: Array) -> Array:
-        """The goal `(N, J)` nearby that keeps off joint limits and table; a NaN stays a NaN.
+        """The goal `(N, J)` nearby that keeps off joint limits, the robot itself and the table; a NaN stays a NaN.
 
         Goals that come at the policy's rate are passed through this once; `step` is safe without it, but a robot
         whose goal is in the table stops above it instead of sliding along.
         """
-        inside = _clip(array_namespace(goal), goal, self._lower, self._upper)
-        if self._table is None:
-            return inside
-        lifted = self._table.lift(inside, self.configuration.table_clearance_m)
-        return _clip(array_namespace(goal), lifted, self._lower, self._upper)
+        xp = array_namespace(goal)
+        goal = _clip(xp, goal, self._lower, self._upper)
+        if self._robot is not None:
+            goal = _clip(xp, self._robot.push(goal), self._lower, self._upper)
+        if self._table is not None:
+            goal = _clip(xp, self._table.lift(goal, self.configuration.table_clearance_m), self._lower, self._upper)
+        return goal
 
     def step(self, state: ControllerState, goal: Array, *, dt_s: float) -> ControllerState:
         """One step of the command towards the goal.

@@ -21,6 +21,7 @@ from h2s2r_policy.inference import PolicyBundle
 from h2s2r_policy.observation import ObservationLayout, observation_terms
 from h2s2r_policy.policy_runner import PolicyRunner
 from h2s2r_policy.rates import POLICY_RATE_HZ
+from h2s2r_policy.self_clearance import SelfClearance
 from h2s2r_policy.table_clearance import TableClearance
 from h2s2r_retarget.collision_spheres import place_spheres
 from h2s2r_retarget.embodiment import Embodiment, load_embodiment
@@ -96,7 +97,9 @@ def make_controller(
     embodiment: Embodiment, configuration: ControllerConfiguration, table_height_m: float
 ) -> Controller:
     """The controller of an embodiment at a table, whose upper face is this high above the robot's base."""
-    return Controller(joint_limits(embodiment), configuration, make_table_clearance(embodiment, table_height_m))
+    kinematics, spheres = BatchedKinematics(embodiment), place_spheres(embodiment)
+    table = TableClearance(kinematics, spheres, table_height_m)
+    return Controller(joint_limits(embodiment), configuration, table, SelfClearance(kinematics, spheres))
 
 
 def open_controller(contract: Contract, *, source: Path | str) -> Controller:
@@ -108,11 +111,6 @@ def open_controller(contract: Contract, *, source: Path | str) -> Controller:
     embodiment = load_embodiment(contract.embodiment)
     check(contract, replace(contract, embodiment_hash=embodiment.sha256, controller_law=LAW), source=source)
     return make_controller(embodiment, contract.controller, contract.table_height_m)
-
-
-def make_table_clearance(embodiment: Embodiment, table_height_m: float) -> TableClearance:
-    """What keeps the embodiment's collision spheres above its table."""
-    return TableClearance(BatchedKinematics(embodiment), place_spheres(embodiment), table_height_m)
 
 
 def make_contract(

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_policy.controller import Controller, ControllerConfiguration
-from h2s2r_policy.interface import joint_limits, make_table_clearance
+from h2s2r_policy.interface import joint_limits, make_controller
+from h2s2r_policy.self_clearance import SelfClearance
+from h2s2r_policy.table_clearance import TableClearance
 from h2s2r_retarget.collision_spheres import place_spheres
 from h2s2r_retarget.embodiment import load_embodiment
 from h2s2r_retarget.kinematics import BatchedKinematics
@@ -26,6 +28,11 @@ BUNDLED = sorted(
     for path in (resources.files("h2s2r_retarget") / "embodiments").iterdir()
     if path.name.endswith(".yaml")
 )
+
+
+def _robot(embodiment):
+    table = TableClearance(BatchedKinematics(embodiment), place_spheres(embodiment), TABLE_M)
+    return make_controller(embodiment, ControllerConfiguration(), TABLE_M), table
 
 
 class Judge:
@@ -76,8 +83,7 @@ def _hostile(rng, goal, home, tick):
 @pytest.mark.parametrize("name", BUNDLED)
 def test_ten_thousand_hostile_steps(name):
     embodiment = load_embodiment(name)
-    table = make_table_clearance(embodiment, TABLE_M)
-    controller = Controller(joint_limits(embodiment), ControllerConfiguration(), table)
+    controller, table = _robot(embodiment)
     spheres = SphereKinematics(BatchedKinematics(embodiment), place_spheres(embodiment))
     rng = np.random.default_rng(1)
     home = np.tile(embodiment.home, (100, 1))
@@ -142,8 +148,7 @@ def test_a_joint_beside_its_limit_is_pushed_off_it():
 
 @pytest.fixture(scope="module")
 def robot(embodiment):
-    table = make_table_clearance(embodiment, TABLE_M)
-    return Controller(joint_limits(embodiment), ControllerConfiguration(), table), table
+    return _robot(embodiment)
 
 
 def test_a_hand_pushed_down_slides_along_just_above_the_table(robot, embodiment):
@@ -203,7 +208,8 @@ def test_numpy_and_torch_agree(robot, embodiment):
 
     controller, table = robot
     limits = JointLimits(*(torch.asarray(np.array(v)) for v in vars(joint_limits(embodiment)).values()))
-    theirs = Controller(limits, ControllerConfiguration(), table)
+    itself = SelfClearance(BatchedKinematics(embodiment), place_spheres(embodiment))
+    theirs = Controller(limits, ControllerConfiguration(), table, itself)
     rng = np.random.default_rng(0)
     ours_state = controller.reset(np.tile(embodiment.home, (3, 1)))
     their_state = theirs.reset(torch.asarray(np.tile(embodiment.home, (3, 1))))

@@ -41,7 +41,11 @@ class LinkSpheres:
 
     def only_outer(self) -> LinkSpheres:
         """Those that hold the shapes."""
-        return LinkSpheres(self.link, self.centre[self.outer], self.radius[self.outer], self.outer[self.outer])
+        return self.only(self.outer)
+
+    def only(self, chosen: NDArray[np.bool_]) -> LinkSpheres:
+        """Some of them."""
+        return LinkSpheres(self.link, self.centre[chosen], self.radius[chosen], self.outer[chosen])
 
 
 def place_spheres(embodiment: Embodiment, *, gap_m: float = 0.002) -> tuple[LinkSpheres, ...]:

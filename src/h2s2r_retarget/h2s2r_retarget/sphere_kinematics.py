@@ -158,18 +158,28 @@ class SphereKinematics:
             parts.append(0.5 * lever * part * (2.0 * together - part))
         return self._along(parts)[constants.last[places.sphere], :]
 
-    def gradient(self, places: SpherePlaces, index: Array) -> Array:
-        """`(N, J)` m per rad (or m): how one of these spheres `(N,)` in each posture is lifted by the joints."""
+    def gradient(self, places: SpherePlaces, index: Array, direction: Array | None = None) -> Array:
+        """`(N, J)` m per rad (or m): how joints move one of these spheres `(N,)` in each posture along a direction.
+
+        Args:
+            places: Of the spheres.
+            index: Which of them.
+            direction: `(3, N)` unit vectors in the world; upwards if left out.
+        """
         xp = array_namespace(places.lowest)
         rows = xp.arange(index.shape[0], device=device(index))
-        x, y = places.centre[0][index, rows], places.centre[1][index, rows]
+        x, y, z = (places.centre[axis][index, rows] for axis in range(3))
+        dx, dy, dz = (0.0 * x, 0.0 * x, 0.0 * x + 1.0) if direction is None else direction
         moves = self._constants(x).moves[places.sphere[index], :]
         columns: list[Array] = [x] * moves.shape[1]
         for frame in places.frames:
             for joint, column in enumerate(frame.columns):
                 ax, ay, az = frame.axis[0, joint], frame.axis[1, joint], frame.axis[2, joint]
-                turned = ax * (y - frame.pose[1, 3, joint]) - ay * (x - frame.pose[0, 3, joint])
-                columns[column] = (az if frame.slides[joint] else turned) * moves[:, column]
+                pose = frame.pose[:, 3, joint]
+                rx, ry, rz = x - pose[0], y - pose[1], z - pose[2]
+                turned = ax * (ry * dz - rz * dy) + ay * (rz * dx - rx * dz) + az * (rx * dy - ry * dx)
+                slid = ax * dx + ay * dy + az * dz
+                columns[column] = (slid if frame.slides[joint] else turned) * moves[:, column]
         return xp.stack(columns, axis=-1)
 
     def _along(self, parts: list[Array]) -> Array:
