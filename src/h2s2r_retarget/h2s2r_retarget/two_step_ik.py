@@ -39,6 +39,8 @@ _OVERLAP_COST = 100.0
 from home."""
 _FREE_M = 0.0002
 _SHIFT_CLEARANCE_M = 0.0005
+_EXACT_M, _EXACT_RAD = 1e-6, 1e-5
+"""A palm this near is not moved on."""
 _SHIFTS = 20
 _LONGEST_SHIFT_M = 0.2
 """There is no way out that is still what the human did."""
@@ -120,6 +122,7 @@ class TwoStepSolver:
             target, tips = T_world_palm[rows], fingertips[rows]
             directions = None if fingertip_directions is None else fingertip_directions[rows]
             T_object = None if T_world_object is None else T_world_object[rows]
+            q = self._exact(q, target)
             q = self._fingers.solve(q, tips, directions, T_object, iterations=finger_iterations)
             found = self._measured(q, target, tips, directions, T_object, candidates.at_limit[rows])
             best = found if best is None else _bettered(best, found, rows)
@@ -207,6 +210,18 @@ class TwoStepSolver:
         cost[rows, places] += _OVERLAP_COST * overlap + _COLLIDING * (deepest > PENETRATION_LIMIT_M)
         return found.reordered(np.argsort(cost, axis=1, kind="stable"))
 
+    def _exact(self, q: Array, T_world_palm: Array, *, posture: Array | None = None) -> Array:
+        """Bring palms that are nearly there to their targets; the null space stays, or is pulled to a posture."""
+        found = solve_palm(
+            self.kinematics,
+            q,
+            T_world_palm,
+            posture=q[:, : self.embodiment.arm_dof] if posture is None else posture,
+            position_tolerance_m=_EXACT_M,
+            rotation_tolerance_rad=_EXACT_RAD,
+        )
+        return np.asarray(found.joint_position)
+
     def _settle(
         self,
         start: Array,
@@ -222,7 +237,7 @@ class TwoStepSolver:
         for _ in range(_SHIFTS):
             T = T_world_palm[None].copy()
             T[0, :3, 3] += shift
-            q = np.asarray(solve_palm(self.kinematics, q, T).joint_position)
+            q = self._exact(q, T, posture=self.embodiment.home[: self.embodiment.arm_dof])
             q = self._fingers.solve(
                 q, fingertips[None], directions, T_world_object, iterations=finger_iterations, keep_start=True
             )
