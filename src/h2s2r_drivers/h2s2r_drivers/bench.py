@@ -31,7 +31,7 @@ from h2s2r_drivers.fri import messages
 from h2s2r_drivers.fri.client import ClientConfiguration, FriClient
 from h2s2r_drivers.fri.driver import IiwaDriver
 from h2s2r_drivers.fri.emulator.controller import EmulatedController
-from h2s2r_drivers.realtime import PRIORITY, uncollected
+from h2s2r_drivers.realtime import PRIORITY, take_priority_beside, uncollected
 
 _BURDEN = "import numpy as np\na = np.random.rand(256, 256)\nwhile True:\n    a = np.tanh(a @ a)\n"
 """A process that computes without end, one for each core."""
@@ -65,6 +65,7 @@ def arm(seconds: float, priority: int) -> tuple[CycleReport, str, int]:
     emulator = [sys.executable, "-m", "h2s2r_drivers.fri.emulator", "--port", str(client.port)]
     with _process(emulator):
         client.start()
+        take_priority_beside(priority)
         from_ns: int | None = None
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
@@ -89,6 +90,7 @@ def hand(seconds: float, priority: int) -> CycleReport:
     with _process(emulator):
         time.sleep(1.0)  # a bus has no memory: the hand must be listening when it is asked to begin
         with HandLoop(driver, open_bus("udp_multicast", channel), priority) as loop:
+            take_priority_beside(priority)
             from_ns: int | None = None
             end_s = time.monotonic() + seconds
             while time.monotonic() < end_s:

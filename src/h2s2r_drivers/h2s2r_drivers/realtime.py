@@ -64,15 +64,28 @@ class RealTimeThread:
 
 
 def take_priority(priority: int) -> str:
-    """Schedule the calling thread first-in-first-out; says what it got, and why not if not."""
-    if priority == 0:
-        return "SCHED_OTHER: real-time scheduling was not asked for"
+    """Schedule the calling thread first-in-first-out, 0: as any other; says what it got, and why not if not.
+
+    Threads and processes that it starts are scheduled as any other.
+    """
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        if priority == 0:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+            return "SCHED_OTHER: real-time scheduling was not asked for"
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     except (OSError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or "not on this system"
         return f"SCHED_OTHER: {reason}; allow it with `ulimit -r {priority}` or CAP_SYS_NICE"
     return f"SCHED_FIFO {priority}"
+
+
+def take_priority_beside(priority: int) -> str:
+    """Schedule the calling thread just below the loop it shares an interpreter with.
+
+    Python runs one thread at a time. An ordinary thread that holds the interpreter and is put aside by another process
+    would keep the real-time thread waiting for as long.
+    """
+    return take_priority(max(priority - 20, 1) if priority else 0)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from h2s2r_drivers.allegro.bus import open_bus
 from h2s2r_drivers.allegro.driver import AllegroConfiguration, AllegroDriver
 from h2s2r_drivers.allegro.gravity import gravity_torque, read_links
+from h2s2r_drivers.allegro.guardian import Guardian
 from h2s2r_drivers.allegro.joint_pd import GravityTorque, PdConfiguration
 from h2s2r_drivers.allegro.loop import HandLoop
 from h2s2r_drivers.allegro.models import JOINT_NAMES, MODELS, model_named
@@ -25,8 +26,8 @@ from h2s2r_drivers.nodes.run_node import run_node
 class Hand:
     """The hand's loop as the node sees it; limp until it follows."""
 
-    def __init__(self, loop: HandLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: HandLoop, guardian: Guardian | None) -> None:
+        self._loop, self._guardian = loop, guardian
         self.start, self.pursue, self.recover = loop.start, loop.driver.pursue, loop.driver.recover
         loop.driver.engage(False)
 
@@ -69,6 +70,8 @@ class Hand:
     def stop(self) -> None:
         """Brake, servos off, leave the bus."""
         self._loop.stop()
+        if self._guardian is not None:
+            self._guardian.close()
 
     def details(self) -> dict[str, float | int | str]:
         """What the hand says of itself."""
@@ -111,8 +114,11 @@ class AllegroDriverNode(DriverNode):
         )
         path = replace(configuration.path, target_timeout_s=float(value(self, "target_timeout_s")))
         driver = AllegroDriver(audit, replace(configuration, path=path), self._gravity())
-        bus = open_bus(str(value(self, "interface")), str(value(self, "channel")))
-        return Hand(HandLoop(driver, bus, int(value(self, "priority")), on_cycle=lambda: self._hand_over(driver)))
+        interface, channel = str(value(self, "interface")), str(value(self, "channel"))
+        bus = open_bus(interface, channel)
+        guardian = None if interface == "virtual" else Guardian(interface, channel)
+        loop = HandLoop(driver, bus, int(value(self, "priority")), on_cycle=lambda: self._hand_over(driver))
+        return Hand(loop, guardian)
 
     def _gravity(self) -> GravityTorque | None:
         urdf = str(value(self, "gravity_urdf"))

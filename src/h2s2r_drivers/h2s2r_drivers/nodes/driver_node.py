@@ -25,6 +25,7 @@ from h2s2r_drivers.errors import DriverError
 from h2s2r_drivers.joint_map import JointMap
 from h2s2r_drivers.nodes.machine import Machine
 from h2s2r_drivers.nodes.parameters import declare, value
+from h2s2r_drivers.realtime import take_priority_beside
 from h2s2r_drivers.state_sampler import JointSample, StateSampler
 
 _REST_S = 2.0
@@ -92,6 +93,7 @@ class DriverNode(Node):
         self._recover = self.create_service(Trigger, "~/recover", self._on_recover)
         self._timer = self.create_timer(1.0, self._diagnose)
         self._machine.start()
+        take_priority_beside(int(value(self, "priority")))
         self.get_logger().info(f"wire open; thread runs under {self._machine.scheduling}")
         return TransitionCallbackReturn.SUCCESS
 
