@@ -66,7 +66,9 @@ class CommandPath:
             guard, period_s=period_s, stamp_jitter_s=0.0, stale_command_s=self.configuration.target_timeout_s
         )
         self._target_guard = CommandGuard(limits, joint_names, targets)
-        self._guard = CommandGuard(limits, joint_names, commands)
+        # Jerk at the wire is what the spline of a stream within the acceleration limit can have at most.
+        at_the_wire = replace(limits, jerk=2.0 * limits.acceleration / period_of_targets_s)
+        self._guard = CommandGuard(at_the_wire, joint_names, commands)
         self._interpolator = TargetInterpolator(limits, self.configuration.interpolation)
         self._arrived: deque[tuple[int, Vector]] = deque(maxlen=32)
         self._target_ns: int | None = None
@@ -116,16 +118,23 @@ class CommandPath:
         self.start(position, stamp_ns)
         return True
 
-    def cycle(self, stamp_ns: int, measured: Vector, measured_stamp_ns: int) -> Vector | None:
-        """The command `(J,)` [rad] for this cycle; None only as long as nothing was measured or started from."""
+    def cycle(self, stamp_ns: int, measured: Vector, torque: Vector | None = None) -> Vector | None:
+        """The command `(J,)` [rad] for this cycle; None only as long as nothing was measured or started from.
+
+        Args:
+            stamp_ns: Of the cycle, which brought the measurement.
+            measured: `(J,)` position [rad].
+            torque: `(J,)` measured [Nm], where the robot measures it.
+        """
         while self._arrived:
             self._judge_target(*self._arrived.popleft(), stamp_ns, measured)
         result = self._guard.check(
             self._interpolator.command(stamp_ns),
             stamp_ns=stamp_ns,
             measured=measured,
-            measured_stamp_ns=measured_stamp_ns,
+            measured_stamp_ns=stamp_ns,
             target_stamp_ns=self._target_ns,
+            torque=torque,
         )
         self._note()
         return result.command

@@ -171,6 +171,16 @@ def test_the_emulated_controller_trips_on_what_a_real_one_would_not_follow(wrong
     assert messages.decode_monitoring(cell.controller.send()).session_state is SessionState.IDLE
 
 
+def test_a_joint_that_is_overloaded_stops_the_arm():
+    cell = Cell().begin()
+    cell.run(0.5, swing)
+    state = cell.controller.joints.state
+    cell.controller.joints.state = lambda: (state()[0], np.array([0, 0, 0, 0, 0, 45.0, 0]))
+    cell.run(0.5, swing)
+    assert "torque of lbr_A6" in str(cell.driver.path.latched)
+    assert cell.driver.path.is_standing
+
+
 def test_leaving_brakes_first():
     cell = Cell().begin()
     cell.run(1.0, swing)

@@ -233,7 +233,7 @@ class AllegroDriver:
         self._try_recovery(position)
         if self._releasing:
             self.path.release()
-        command = self.path.cycle(self._cycle_ns, position, self._cycle_ns)
+        command = self.path.cycle(self._cycle_ns, position)
         return self._pd.torque(position if command is None else command)
 
     def _try_recovery(self, position: Vector) -> None:

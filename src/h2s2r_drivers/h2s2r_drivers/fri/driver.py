@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_drivers.audit_log import AuditLog
+from h2s2r_drivers.command_guard import GuardConfiguration
 from h2s2r_drivers.command_path import CommandPath, CommandPathConfiguration
 from h2s2r_drivers.fri.messages import (
     CommandMode,
@@ -20,12 +21,16 @@ from h2s2r_drivers.fri.messages import (
     SafetyState,
     SessionState,
 )
-from h2s2r_drivers.fri.robot import JOINT_NAMES, LIMITS
+from h2s2r_drivers.fri.robot import JOINT_NAMES, LIMITS, TORQUE_LIMIT_NM
 from h2s2r_drivers.fri.torque_overlay import TorqueOverlay
 from h2s2r_drivers.joint_limits import JointLimits
 from h2s2r_drivers.state_sampler import JointSample
 
 Vector = NDArray[np.float64]
+
+
+def _path() -> CommandPathConfiguration:
+    return CommandPathConfiguration(guard=GuardConfiguration(torque=tuple(TORQUE_LIMIT_NM.tolist())))
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class IiwaConfiguration:
     """Time from answer to answer; must be the controller's send period times its receive multiplier."""
     mode: CommandMode = CommandMode.POSITION
     """POSITION, or TORQUE: joint impedance with a torque overlay on the commanded position."""
-    path: CommandPathConfiguration = field(default_factory=CommandPathConfiguration)
+    path: CommandPathConfiguration = field(default_factory=_path)
 
 
 class IiwaDriver:
@@ -125,7 +130,7 @@ class IiwaDriver:
         if self._releasing:
             self.path.release()
         measured = np.array(message.measured_position)
-        command = self.path.cycle(self._cycle_ns, measured, self._cycle_ns)
+        command = self.path.cycle(self._cycle_ns, measured, np.array(message.measured_torque))
         position = _mirrored(message) if command is None else tuple(command.tolist())
         return position, self._torque(moving=self.path.latched is None and not self._releasing)
 

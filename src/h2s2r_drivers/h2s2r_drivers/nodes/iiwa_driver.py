@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from h2s2r_drivers.allegro.models import JOINT_NAMES as HAND_JOINT_NAMES
 from h2s2r_drivers.audit_log import AuditLog
-from h2s2r_drivers.command_path import CommandPathConfiguration
 from h2s2r_drivers.cycle_clock import CycleClock
 from h2s2r_drivers.cycle_statistics import CycleReport
 from h2s2r_drivers.errors import DriverError
@@ -93,7 +94,7 @@ class IiwaDriverNode(DriverNode):
         if mode not in _MODES:
             raise DriverError(f"mode `{mode}` is not known; expected one of {', '.join(_MODES)}")
         period_s = 1e-3 * int(value(self, "period_ms"))
-        path = CommandPathConfiguration(target_timeout_s=float(value(self, "target_timeout_s")))
+        path = replace(IiwaConfiguration().path, target_timeout_s=float(value(self, "target_timeout_s")))
         clock: list[CycleClock] = []
 
         def stamp(message: object, cycles: int) -> int:
