@@ -68,6 +68,7 @@ class FingerSolver:
         *,
         iterations: int,
         keep_start: bool = False,
+        rounds: int = _ROUNDS,
     ) -> Array:
         """Move the fingers of N postures towards their targets.
 
@@ -78,6 +79,7 @@ class FingerSolver:
             T_world_object: `(N, 4, 4)`, or None to ignore the object.
             iterations: At most so many in one descent.
             keep_start: Start from the fingers of `joint_position`, not from the best of many postures.
+            rounds: How often coal is asked at most, each but the last followed by a descent out of what it found.
 
         Returns:
             `(N, J)` rad or m, within the limits.
@@ -96,7 +98,7 @@ class FingerSolver:
         else:
             q = self._descend(self._starts.best(joint_position, task), task, iterations)
             q = self._descend(q, last, iterations)
-        return self._freed(q, last, T_world_object, min(iterations, _ITERATIONS_AFTER_COAL))
+        return self._freed(q, last, T_world_object, min(iterations, _ITERATIONS_AFTER_COAL), rounds)
 
     def tips(self, joint_position: Array) -> tuple[Array, Array]:
         """Fingertips `(N, F, 3)` m and directions of the last links `(N, F, 3)`, world."""
@@ -110,12 +112,12 @@ class FingerSolver:
             out[row, finger] = self._checker.pushed_out(out[row, finger], radii[finger] + CLEARANCE_M, T)
         return out
 
-    def _freed(self, q: Array, task: FingerTask, T_world_object: Array | None, iterations: int) -> Array:
+    def _freed(self, q: Array, task: FingerTask, T_world_object: Array | None, iterations: int, rounds: int) -> Array:
         """Descend again, keeping clear of what coal finds near, until nothing overlaps."""
         q, best = q.copy(), q.copy()
         least = np.full(len(q), np.inf)
         rows = np.arange(len(q))
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             frames = self._kinematics.joints(q[rows])
             T = None if T_world_object is None else T_world_object[rows]
             near = self._checker.near(q[rows], frames, T, within_m=_NEAR_M)

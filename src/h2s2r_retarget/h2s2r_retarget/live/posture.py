@@ -27,6 +27,9 @@ class PostureConfiguration:
 
     palm_iterations: int = 2
     finger_iterations: int = 2
+    finger_rounds: int = 2
+    """How often fingers are looked at for what they touch, after having kept clear of what was near. A longer search
+    has no place between two hands; what it would not finish, `penetration_m` stops."""
     velocity_share: float = 0.8
     """Of the joints' velocity limits."""
     clearance_m: float = 0.003
@@ -95,7 +98,13 @@ class LivePosture:
         arm_step = moved[:arm_dof] - joint_position[:arm_dof]
         moved[:arm_dof] = joint_position[:arm_dof] + arm_step / max(1.0, np.max(np.abs(arm_step) / largest[:arm_dof]))
         moved = self._fingers.solve(
-            moved[None], fingertips[None], None, None, iterations=configuration.finger_iterations, keep_start=True
+            moved[None],
+            fingertips[None],
+            None,
+            None,
+            iterations=configuration.finger_iterations,
+            keep_start=True,
+            rounds=configuration.finger_rounds,
         )[0]
         moved[arm_dof:] = np.clip(moved[arm_dof:] - joint_position[arm_dof:], -largest[arm_dof:], largest[arm_dof:])
         moved[arm_dof:] += joint_position[arm_dof:]
