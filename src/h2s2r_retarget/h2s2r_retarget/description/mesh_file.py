@@ -49,13 +49,8 @@ def hull_of_mesh(owner: Owner, path: Path, scale: NDArray[np.float64]) -> NDArra
     Raises:
         InputError: The file cannot be read, is flat, or is too large for a robot's link.
     """
-    import trimesh
-
     try:
-        scene: Any = trimesh.load_scene(path, process=False)
-        # Only COLLADA says what its numbers are; a URDF takes them as metres.
-        metres = trimesh.units.unit_conversion(scene.units, "meters") if path.suffix.lower() == ".dae" else 1.0
-        points = reduced(np.asarray(scene.to_geometry().vertices, dtype=float) * metres * scale)
+        points = reduced(_vertices(path) * scale)
     except ImportError as error:
         raise owner.error(
             "mesh", found=f"{path.name}: {error}", expected="a format that can be read", remedy="export it as STL"
@@ -76,3 +71,17 @@ def hull_of_mesh(owner: Owner, path: Path, scale: NDArray[np.float64]) -> NDArra
             remedy='a mesh in millimetres needs scale="0.001 0.001 0.001"',
         )
     return points
+
+
+def _vertices(path: Path) -> NDArray[np.float64]:
+    """Corners `(V, 3)` of a mesh file."""
+    if path.suffix.lower() == ".obj":
+        # Corners are all that a hull needs; the embodiments that we write are read often.
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return np.array([[float(part) for part in line.split()[1:4]] for line in lines if line.startswith("v ")])
+    import trimesh
+
+    scene: Any = trimesh.load_scene(path, process=False)
+    # Only COLLADA says what its numbers are; a URDF takes them as metres.
+    metres = trimesh.units.unit_conversion(scene.units, "meters") if path.suffix.lower() == ".dae" else 1.0
+    return np.asarray(scene.to_geometry().vertices, dtype=float) * metres

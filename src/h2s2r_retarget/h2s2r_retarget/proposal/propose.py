@@ -20,11 +20,14 @@ from h2s2r_retarget.proposal.fingers import Finger, find_fingers, open_posture
 from h2s2r_retarget.proposal.home import choose_home
 from h2s2r_retarget.proposal.palm_axes import PalmAxes, find_axes, with_axes
 from h2s2r_retarget.proposal.servos import choose_servos, with_armature
-from h2s2r_retarget.proposal.synergies import stand_in_synergies
+from h2s2r_retarget.proposal.synergies import section_of, stand_in_synergies
 from h2s2r_retarget.proposal.yaml_text import Draft, yaml_text
 
 _TIP_FRICTION = 1.5
 """The published system's value for fingertips."""
+
+
+_COMPUTED = "Computed from human hands that close round things (`python -m h2s2r_retarget.synergies`)."
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,15 @@ def propose(robot: Description, *, palm: str, name: str, thumb: str | None = Non
             home=home,
             home_remark="the middle of the arm joints' ranges",
             synergies=stand_in_synergies(robot, palm_frame, fingers, axes.human, opened),
+            synergies_remark="LOOK: stand-ins, since the fingers do not follow a human hand that grasps.",
         )
         write_files(folder, _model_files(robot, draft))
-        home, remark = choose_home(load_embodiment(folder / f"{name}.yaml"))
-        servos = choose_servos(robot, urdf, names, home)
-    draft = replace(draft, home=home, home_remark=remark, servos=servos)
+        provisional = load_embodiment(folder / f"{name}.yaml")
+        home, remark = choose_home(provisional)
+        draft = replace(draft, home=home, home_remark=remark, servos=choose_servos(robot, urdf, names, home))
+        computed = section_of(replace(provisional, home=home))
+    if computed is not None:
+        draft = replace(draft, synergies=computed, synergies_remark=_COMPUTED)
     return Proposal(name, {**files, **_model_files(robot, draft)}, _remarks(robot, draft, axes))
 
 
@@ -151,6 +158,8 @@ def _remarks(robot: Description, draft: Draft, axes: PalmAxes) -> tuple[str, ...
     ]
     if len(draft.arm) < 6:
         remarks.append(f"LOOK: an arm of {len(draft.arm)} joints cannot turn the palm freely")
+    if draft.synergies_remark != _COMPUTED:
+        remarks.append(draft.synergies_remark)
     if len(draft.fingers) == 2:
         remarks.append("LOOK: two fingers: the first is taken as the thumb, and the palm's x as the side that pushes")
     elif not axes.closes_to_palm:

@@ -1,16 +1,18 @@
-"""Stand-in synergies of a new hand: closing, the thumb alone, and the fingers against each other."""
+"""Synergies of a new hand: computed, or stand-ins where the hand cannot follow a human's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from h2s2r_retarget.description.model import Description, Joint
 from h2s2r_retarget.description.placing import link_poses
+from h2s2r_retarget.embodiment import Embodiment
+from h2s2r_retarget.human_grasps import human_grasps
 from h2s2r_retarget.proposal.fingers import Finger
+from h2s2r_retarget.synergies import compute_synergies, yaml_section
 
 FloatArray = NDArray[np.float64]
 
@@ -21,19 +23,18 @@ _ALONG = 0.35
 _BEFORE_PALM_M = 0.04
 
 
-@dataclass(frozen=True, eq=False)
-class Synergies:
-    """hand = mean + sum of coordinate x row; arrays `(H,)` and `(S, H)` rad or m."""
-
-    names: tuple[str, ...]
-    mean: FloatArray
-    rows: FloatArray
+def section_of(embodiment: Embodiment) -> str | None:
+    """The computed `synergies:` section of the YAML; None of a hand that stays where it is."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        computed = compute_synergies(embodiment, human_grasps())
+    still = not np.isfinite(computed.centre).all() or np.linalg.norm(computed.basis[0]) < 1e-3
+    return None if still else yaml_section(computed)
 
 
 def stand_in_synergies(
     robot: Description, palm: str, fingers: Sequence[Finger], human: Mapping[str, str], opened: Mapping[str, float]
-) -> Synergies:
-    """From the open hand at coordinate 0 to the closed one at 1: a start, not what hands do."""
+) -> str:
+    """A `synergies:` section from the open hand at coordinate 0 to the closed one at 1: a start, not what hands do."""
     joints = {joint.name: joint for joint in robot.joints}
     hand = [joint.name for joint in robot.joints if joint.name in {name for f in fingers for name in f.joints}]
     closing = np.zeros(len(hand))
@@ -47,9 +48,15 @@ def stand_in_synergies(
         rows["thumb"] = np.where(thumb, closing, 0.0)
         index = np.array([any(name in f.joints and human[f.tip] == "index" for f in fingers) for name in hand])
         rows["index_against_others"] = np.where(thumb, 0.0, np.where(index, closing, -closing))
-    mean = np.array([opened[name] for name in hand])
-    basis: FloatArray = np.stack(list(rows.values()))
-    return Synergies(tuple(rows), mean.round(4), basis.round(4))
+    lines = ["synergies:", f"  mean: {_list([opened[name] for name in hand])}", "  basis:"]
+    for name, row in rows.items():
+        centre, half_range = (0.5, 0.6) if name == "closure" else (0, 0.4)
+        lines.append(f"    - {{ name: {name}, row: {_list(row)}, centre: {centre}, half_range: {half_range} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _list(values: Iterable[float]) -> str:
+    return "[" + ", ".join(f"{value + 0.0:.4g}" for value in values) + "]"
 
 
 def _way(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from h2s2r_retarget.proposal.fingers import Finger
 from h2s2r_retarget.proposal.servos import RULES, Servos
-from h2s2r_retarget.proposal.synergies import Synergies
 
 FloatArray = NDArray[np.float64]
 
@@ -30,7 +29,9 @@ class Draft:
     servos: Servos
     home: FloatArray
     home_remark: str
-    synergies: Synergies
+    synergies: str
+    """That section of the file."""
+    synergies_remark: str
 
 
 def yaml_text(draft: Draft) -> str:
@@ -64,15 +65,10 @@ def yaml_text(draft: Draft) -> str:
         f"damping: {_list(draft.servos.damping)}",
         f"# rad (m): {draft.home_remark}; the hand open.",
         f"home: {_list(draft.home)}",
-        "# LOOK: stand-ins. hand = mean + coordinate x row; coordinate = centre + half_range x action.",
-        "synergies:",
-        f"  mean: {_list(draft.synergies.mean)}",
-        "  basis:",
+        f"# {draft.synergies_remark}",
+        "# hand = mean + coordinate x row; coordinate = centre + half_range x action.",
     ]
-    for name, row in zip(draft.synergies.names, draft.synergies.rows, strict=True):
-        centre, half_range = (0.5, 0.6) if name == "closure" else (0, 0.4)
-        lines.append(f"    - {{ name: {name}, row: {_list(row)}, centre: {centre}, half_range: {half_range} }}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + draft.synergies
 
 
 def _fingertip(finger: Finger, human: str) -> str:
