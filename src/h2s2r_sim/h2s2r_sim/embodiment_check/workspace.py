@@ -1,4 +1,4 @@
-"""Where over the table the palm reaches, and how freely it moves there."""
+"""Where over the table the palm reaches, and how freely it moves there. Collisions are not looked at."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ def draw_workspace(workspace: Workspace, name: str, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11.0, 5.0), dpi=110, layout="constrained")
+    figure = Figure(figsize=(11.0, 5.0), dpi=110)
     FigureCanvasAgg(figure)
-    above, beside = figure.subplots(1, 2)
+    above, beside = figure.subplots(1, 2, gridspec_kw={"width_ratios": (3, 2)})
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.11, top=0.92, wspace=0.15)
     edges = workspace.edges
     values = np.ma.masked_invalid(workspace.manipulability)
     cells = above.pcolormesh(edges, edges, values.T, cmap="viridis", vmin=0.0)
