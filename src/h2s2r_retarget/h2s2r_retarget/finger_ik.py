@@ -94,6 +94,7 @@ class FingerSolver:
             frames = self._kinematics.joints(joint_position)
             near = self._checker.near(joint_position, frames, T_world_object, within_m=_NEAR_M)
             pairs = fixed_pairs(near, frames, np.arange(len(joint_position)))
+            last = replace(last, stay=joint_position[:, self._hand])
             q = self._descend(joint_position, replace(last, pairs=pairs), iterations)
         else:
             q = self._descend(self._starts.best(joint_position, task), task, iterations)
@@ -139,7 +140,7 @@ class FingerSolver:
         everyone, rows = joint_position.copy(), np.arange(len(joint_position))
         q, model, scale = joint_position.copy(), self._model, self._model.scale
         frames = self._kinematics.joints(q)
-        residual = model.residual(frames, task)
+        residual = model.residual(frames, q[:, self._hand], task)
         J = model.jacobian(frames, task)
         bend = model.curvature(frames, J, residual)
         cost = np.sum(residual**2, axis=1)
@@ -152,7 +153,7 @@ class FingerSolver:
             moved = q.copy()
             moved[:, self._hand] = np.clip(q[:, self._hand] + step, self._lower, self._upper)
             frames = self._kinematics.joints(moved)
-            new_residual = model.residual(frames, task)
+            new_residual = model.residual(frames, moved[:, self._hand], task)
             new_cost = np.sum(new_residual**2, axis=1)
             better = new_cost < cost
             gain = np.where(better, cost - new_cost, np.inf)

@@ -3,6 +3,7 @@
 Residuals and Jacobians of N postures at once. Rows of a residual, all in metres:
 - target minus tip, three for each fingertip;
 - `direction_weight_m` times (target direction minus direction of the last link), three for each fingertip;
+- along a path, how far each joint of the hand is from where it was, weighted;
 - for each near pair of shapes, how far it lacks the clearance, weighted. Between solutions of coal a pair's distance
   follows its two points and stays linear: `d = d_0 + n . (dx_second - dx_first)`.
 """
@@ -21,6 +22,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 CLEARANCE_M = 0.0003
+_STAY_WEIGHT_M = 0.01
+"""Along a path, a joint that turns by a radian from one posture to the next counts like a tip 10 mm off: where tips say
+little about a joint, it stays."""
 _CONTACT_WEIGHT = 10.0
 """A millimetre inside something counts like a tip that is a centimetre off."""
 
@@ -62,11 +66,14 @@ class FingerTask:
     direction_weight_m: Array
     """`(N, F)` m per radian; 0 where no direction is asked for."""
     pairs: FixedPairs | None = None
+    stay: Array | None = None
+    """`(N, H)` rad or m: a posture not to be left without need; None leaves the fingers free."""
 
     def rows(self, kept: Indices) -> FingerTask:
         """The same for some postures."""
         pairs = None if self.pairs is None else self.pairs.rows(kept)
-        return FingerTask(self.tips[kept], self.directions[kept], self.direction_weight_m[kept], pairs)
+        stay = None if self.stay is None else self.stay[kept]
+        return FingerTask(self.tips[kept], self.directions[kept], self.direction_weight_m[kept], pairs, stay)
 
     def with_weight(self, share: float) -> FingerTask:
         """The same with directions mattering less."""
@@ -134,14 +141,16 @@ class FingerModel:
         offset, direction = self._tip_offset.T[..., None], self._tip_direction.T[..., None]
         return _turned(R, offset) + p, _turned(R, direction)
 
-    def residual(self, frames: JointFrames, task: FingerTask) -> Array:
-        """`(N, M)` m: what is still lacking."""
+    def residual(self, frames: JointFrames, hand: Array, task: FingerTask) -> Array:
+        """`(N, M)` m: what is still lacking, for fingers at `hand (N, H)`."""
         tip, direction = self.tips(frames)
         lacking = task.tips - tip.transpose(2, 1, 0)
         turned = task.direction_weight_m[..., None] * (task.directions - direction.transpose(2, 1, 0))
         parts = [lacking.reshape(len(lacking), -1), turned.reshape(len(turned), -1)]
         if task.pairs is not None:
             parts.append(_CONTACT_WEIGHT * np.maximum(CLEARANCE_M - self._distances(frames, task.pairs)[0], 0.0))
+        if task.stay is not None:
+            parts.append(_STAY_WEIGHT_M * (task.stay - hand) / self.scale)
         return np.concatenate(parts, axis=1)
 
     def jacobian(self, frames: JointFrames, task: FingerTask) -> Array:
@@ -156,6 +165,9 @@ class FingerModel:
         parts = [part.transpose(3, 1, 0, 2).reshape(count, -1, len(self.hand)) for part in (linear, angular)]
         if task.pairs is not None:
             parts.append(self._pair_jacobian(axis, origin, frames, task.pairs))
+        if task.stay is not None:
+            still = np.diag(_STAY_WEIGHT_M / self.scale)
+            parts.append(np.broadcast_to(still, (count, *still.shape)))
         return np.concatenate(parts, axis=1) * self.scale
 
     def curvature(self, frames: JointFrames, jacobian: Array, residual: Array) -> Array:

@@ -108,3 +108,18 @@ def test_a_hand_out_of_reach_is_refused(embodiment, world, hand_at):
         TwoStepSolver(embodiment, world).solve(
             palm_target(joints), fingertip_targets(joints, embodiment), object_at(-0.15)
         )
+
+
+def test_along_a_path_a_joint_stays_where_the_tips_say_nothing_about_it(embodiment, hand_at):
+    solver = TwoStepSolver(embodiment, CollisionWorld())
+    joints = hand_at([0.555, -0.31, 0.30])
+    solution = solver.solve(palm_target(joints), fingertip_targets(joints, embodiment), None)
+    largest = []
+    for step in range(8):  # 2 mm a step
+        moved = joints + np.array([0.0, 0.002 * (step + 1), 0.0])
+        following = solver.follow(solution, palm_target(moved), fingertip_targets(moved, embodiment), None)
+        largest.append(np.abs(following.joint_position - solution.joint_position)[7:].max())
+        solution = following
+    # The hand's shape does not change, so neither do the robot's fingers, the thumb out of its reach included.
+    assert max(largest) < 0.02
+    assert solution.fingertip_error_m[:3].max() < 0.02
