@@ -39,7 +39,8 @@ class HandPoseNode(Node):
         self._keypoints = self.create_publisher(PointCloud2, TOPIC, 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._newest = NewestOnly(lambda pair: self._on_pair(*pair))
-        self._pairs = ImagePairs(self, lambda *pair: self._newest.put(pair))
+        # Images that have waited are old: fewer of them than where none may be missed.
+        self._pairs = ImagePairs(self, lambda *pair: self._newest.put(pair), depth=2)
 
     def _on_pair(self, header: Header, rgb: np.ndarray, depth_m: np.ndarray, camera_matrix: np.ndarray) -> None:
         started = time.perf_counter()

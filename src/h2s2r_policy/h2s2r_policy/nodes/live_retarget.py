@@ -35,7 +35,7 @@ class LiveRetargetNode(Node):
 
     def __init__(self, **node_arguments: object) -> None:
         super().__init__("live_retarget", **node_arguments)
-        embodiment = load_embodiment(declared(self, "embodiment", "iiwa14_allegro", "Name or YAML file of the robot."))
+        embodiment = load_embodiment(declared(self, "embodiment", "", "Name or YAML file of the robot."))
         configuration = self._configuration()
         self._live = LiveRetargeter(embodiment, CollisionWorld(self._boxes()), configuration)
         if not declared(self, "engaged", True, "Follow the first hand; otherwise wait for /live_retarget/engage."):
