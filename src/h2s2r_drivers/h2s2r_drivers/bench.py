@@ -87,19 +87,17 @@ def hand(seconds: float, priority: int) -> CycleReport:
     channel = f"239.74.163.5:{33_000 + os.getpid() % 1000}"
     driver = AllegroDriver(AuditLog(None, "allegro"))
     emulator = [sys.executable, "-m", "h2s2r_drivers.allegro.emulator", "--channel", channel]
-    with _process(emulator):
-        time.sleep(1.0)  # a bus has no memory: the hand must be listening when it is asked to begin
-        with HandLoop(driver, open_bus("udp_multicast", channel), priority) as loop:
-            take_priority_beside(priority)
-            from_ns: int | None = None
-            end_s = time.monotonic() + seconds
-            while time.monotonic() < end_s:
-                time.sleep(1.0 / 60.0)
-                if driver.is_commanding and driver.state is not None:
-                    stamp_ns = driver.state.stamp_ns
-                    from_ns = stamp_ns if from_ns is None else from_ns
-                    driver.pursue(*close_slowly((stamp_ns - from_ns) * 1e-9, stamp_ns))
-            return loop.report
+    with _process(emulator), HandLoop(driver, open_bus("udp_multicast", channel), priority) as loop:
+        take_priority_beside(priority)
+        from_ns: int | None = None
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            time.sleep(1.0 / 60.0)
+            if driver.is_commanding and driver.state is not None:
+                stamp_ns = driver.state.stamp_ns
+                from_ns = stamp_ns if from_ns is None else from_ns
+                driver.pursue(*close_slowly((stamp_ns - from_ns) * 1e-9, stamp_ns))
+        return loop.report
 
 
 def main() -> None:

@@ -56,9 +56,10 @@ class CycleStatistics:
         self._missed += count
 
     def report(self) -> CycleReport:
-        """The account so far; NaN where nothing was answered."""
-        kept = min(self._answered, len(self._latency_s))
-        cycles = self._answered + self._missed
+        """The account so far; NaN where nothing was answered. May be called while another thread counts."""
+        answered, late, missed = self._answered, self._late, self._missed
+        kept = min(answered, len(self._latency_s))
+        cycles = answered + missed
         if kept == 0:
             return CycleReport(cycles, float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
         p50, p99 = np.percentile(self._latency_s[:kept], (50.0, 99.0))
@@ -66,7 +67,7 @@ class CycleStatistics:
         span_s = float(times.max() - times.min())
         return CycleReport(
             cycles,
-            (self._answered - self._late) / cycles,
+            (answered - late) / cycles,
             1e3 * float(p50),
             1e3 * float(p99),
             1e3 * self._largest_s,

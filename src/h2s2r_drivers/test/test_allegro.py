@@ -125,6 +125,14 @@ def test_every_fault_of_the_hand_switches_it_off(fault, within_s):
     assert (cell.hand.torque == 0.0).all() or fault == "silent"
 
 
+def test_a_hand_that_is_switched_on_after_its_driver_begins_all_the_same():
+    cell = Cell()
+    cell.hand.period_ms = 0  # it has heard nothing of what the driver said at first
+    for _ in range(200):
+        cell.exchange(cell.driver.wait(0.003))
+    assert cell.run(0.1).hand.servo_on
+
+
 def test_a_frame_that_is_lost_now_and_then_stops_nothing():
     cell = Cell().run(0.2)
     cell.hand.faults.loss = 0.002

@@ -25,6 +25,8 @@ from h2s2r_drivers.state_sampler import JointSample
 
 Vector = NDArray[np.float64]
 
+_BEGIN_AGAIN_S = 0.5
+
 
 def _path() -> CommandPathConfiguration:
     # A finger that an object presses back meets its torque limit and no more: distance is no sign of danger.
@@ -170,6 +172,9 @@ class AllegroDriver:
         Only time that was spent waiting counts. A process that slept finds its frames afterwards.
         """
         self._silent_s += waited_s
+        if self.state is None and self._silent_s > _BEGIN_AGAIN_S:
+            self._silent_s = 0.0
+            return self.begin()  # a hand that is switched on after its driver has heard nothing yet
         if self.fault is None and self.state is not None and self._silent_s > self.configuration.silent_after_s:
             return self.switch_off("hand silent [s]", self._silent_s, self.configuration.silent_after_s)
         return []
