@@ -127,11 +127,15 @@ def train_stage(task: Task, run: RunFolder, *, profile: str, steps: int | None =
     return Stage("train", f"Training ({profile})", run.policy, current, make)
 
 
-def evaluate_stage(task: Task, run: RunFolder, *, episodes: int, seed: int = 0) -> Stage:
+def evaluate_stage(
+    task: Task, run: RunFolder, *, episodes: int, seed: int = 0, contenders: tuple[str, ...] = ()
+) -> Stage:
     """Success of the policy and of the baselines on the same episodes."""
     from h2s2r_sim.evaluation import EvaluationConfiguration, evaluate, evaluation_is_current
 
     configuration = EvaluationConfiguration(episodes, seed)
+    if contenders:
+        configuration = dataclasses.replace(configuration, contenders=contenders)
     folders = (run.demonstration, run.retargeting, run.policy, run.evaluation)
 
     def make(progress: StageProgress) -> None:

@@ -13,10 +13,18 @@ EPISODES = 300
 @click.command("evaluate")
 @click.option("--episodes", type=click.IntRange(min=1), default=EPISODES, show_default=True, help="For each contender.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Start poses and randomisation follow from it.")
+@click.option(
+    "--contender",
+    "contenders",
+    multiple=True,
+    metavar="NAME",
+    help="policy, replay, object_aware_replay or behaviour_cloning, which trains first; several times for several.  "
+    "[default: the first three]",
+)
 @force_option
 @task_options
 @robot_option
-def command(selection: TaskSelection, episodes: int, seed: int, force: bool) -> None:
+def command(selection: TaskSelection, episodes: int, seed: int, contenders: tuple[str, ...], force: bool) -> None:
     """Measure the success of the policy and the baselines.
 
     In: policy/, demonstration/, retargeting/. Out: evaluation/ with strict success, counts and Wilson
@@ -32,4 +40,7 @@ def command(selection: TaskSelection, episodes: int, seed: int, force: bool) -> 
     from h2s2r_bringup.stages import evaluate_stage
 
     with only_writer(selection.run):
-        run_stage(evaluate_stage(selection.load(), selection.run, episodes=episodes, seed=seed), force=force)
+        run_stage(
+            evaluate_stage(selection.load(), selection.run, episodes=episodes, seed=seed, contenders=contenders),
+            force=force,
+        )

@@ -1,4 +1,4 @@
-"""The evaluation: the policy, Replay and Object-Aware Replay on the same episodes, counted strictly.
+"""The evaluation: the policy and the baselines on the same episodes, counted strictly.
 
 Every contender meets the same start poses, physical parameters, delays and noise, drawn from one seed. The
 physics runs at twice the rate of training, so that a policy that lives on an artefact of the solver fails.
@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from h2s2r_perception.artefact import Schema, is_current, writing
+from h2s2r_perception.artefact import InputError, Schema, is_current, writing
 from h2s2r_policy import contract as contract_file
 from h2s2r_policy.inference import OnnxPolicy, PolicyBundle
 from h2s2r_retarget.embodiment import Embodiment, load_embodiment
-from h2s2r_sim.baselines import ObjectAwareReplay, Replay
+from h2s2r_sim.baselines import BehaviourCloning, ObjectAwareReplay, Replay
 from h2s2r_sim.bundle import task_content, task_contract
 from h2s2r_sim.environment import Environment, StepResult
 from h2s2r_sim.reference import Reference, load_reference
@@ -32,7 +32,7 @@ from h2s2r_sim.task import Task
 from h2s2r_sim.twin import PhysicsSettings
 
 SCHEMA = Schema("evaluation", 1)
-CONTENDERS = ("policy", "replay", "object_aware_replay")
+CONTENDERS = ("policy", "replay", "object_aware_replay", "behaviour_cloning")
 _SEED_OFFSET = 7_000_000
 """Training seeds are small numbers: no evaluated episode has been trained on."""
 
@@ -44,6 +44,20 @@ class EvaluationConfiguration:
     episodes: int = 300
     seed: int = 0
     physics_rate_hz: float = 120.0
+    contenders: tuple[str, ...] = CONTENDERS[:3]
+    """Of `CONTENDERS`. Behaviour cloning trains first, about a minute."""
+
+    def __post_init__(self) -> None:
+        """Refuse a contender that nobody knows."""
+        for name in self.contenders:
+            if name not in CONTENDERS:
+                raise InputError(
+                    "evaluation",
+                    "contenders",
+                    found=repr(name),
+                    expected=f"some of {', '.join(CONTENDERS)}",
+                    remedy="correct --contender",
+                )
 
 
 class TrainedPolicy:
@@ -139,7 +153,9 @@ def evaluate(
         "policy": lambda _: TrainedPolicy(bundle.policy),
         "replay": Replay,
         "object_aware_replay": ObjectAwareReplay,
+        "behaviour_cloning": BehaviourCloning,
     }
+    controllers = {name: controllers[name] for name in configuration.contenders}
     values: dict[str, float] = {}
     rows: list[str] = ["contender,episode,success,credit,lost,final_distance_m,steps"]
     inputs = _inputs(demonstration_folder, retargeting_folder, bundle_folder)
