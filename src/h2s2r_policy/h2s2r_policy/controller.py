@@ -31,7 +31,7 @@ from h2s2r_policy.table_clearance import Motion, TableClearance
 
 Array = Any
 
-_TICKS = (1, 2, 3, 4, 5, 6)
+_TICKS = (1, 2, 3, 4)
 """After the coming tick, the table is asked at these and at rest."""
 
 _NO_JERK_LIMIT = 1e9

@@ -97,7 +97,7 @@ def make_controller(
     embodiment: Embodiment, configuration: ControllerConfiguration, table_height_m: float
 ) -> Controller:
     """The controller of an embodiment at a table, whose upper face is this high above the robot's base."""
-    kinematics, spheres = BatchedKinematics(embodiment), place_spheres(embodiment)
+    kinematics, spheres = BatchedKinematics(embodiment), place_spheres(embodiment, gap_m=0.005)
     table = TableClearance(kinematics, spheres, table_height_m)
     return Controller(joint_limits(embodiment), configuration, table, SelfClearance(kinematics, spheres))
 

@@ -101,12 +101,13 @@ class TableClearance:
         xp = array_namespace(motion.ticks)
         ways = xp.permute_dims(xp.concat([motion.ticks, motion.rest[None]], axis=0), (0, 2, 1))
         change = self._spheres.height_change(places, ways)
-        after = 0.5 * (change[-1, ...] + change[-2, ...])
-        after = after - self._spheres.farthest(places, 0.5 * xp.abs(ways[-1, ...] - ways[-2, ...]))
-        lowered = xp.minimum(xp.min(change, axis=0), after)
+        sizes = xp.concat([xp.abs(ways[:-1, ...]), motion.largest.T[None]], axis=0)
+        # The last is what comes after the last tick: halfway between there and rest, and half the way beside that.
+        between = self._spheres.farthest(places, 0.5 * xp.abs(ways[-1, ...] - ways[-2, ...]))
+        change[-1, ...] = 0.5 * (change[-1, ...] + change[-2, ...]) - between
+        lowered = xp.min(change - self._spheres.bend(places, sizes), axis=0)
         clearance = self.clearance(places)
-        bend = self._spheres.bend(places, motion.largest.T)
-        room = xp.maximum(clearance - _BETWEEN_TICKS_M, xp.zeros_like(clearance)) + lowered - bend
+        room = xp.maximum(clearance - _BETWEEN_TICKS_M, xp.zeros_like(clearance)) + lowered
         return Room(xp.min(room, axis=0), xp.argmin(room, axis=0))
 
     def eased(self, places: SpherePlaces, room: Room, wanted: Array, braked: Array) -> Array:

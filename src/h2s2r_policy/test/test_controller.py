@@ -208,7 +208,7 @@ def test_numpy_and_torch_agree(robot, embodiment):
 
     controller, table = robot
     limits = JointLimits(*(torch.asarray(np.array(v)) for v in vars(joint_limits(embodiment)).values()))
-    itself = SelfClearance(BatchedKinematics(embodiment), place_spheres(embodiment))
+    itself = SelfClearance(BatchedKinematics(embodiment), place_spheres(embodiment, gap_m=0.005))
     theirs = Controller(limits, ControllerConfiguration(), table, itself)
     rng = np.random.default_rng(0)
     ours_state = controller.reset(np.tile(embodiment.home, (3, 1)))

@@ -143,20 +143,20 @@ class SphereKinematics:
         return self.summed(places, self._constants(motion).reach * motion)
 
     def bend(self, places: SpherePlaces, largest: Array) -> Array:
-        """`(S, N)` m: the error of `height_change` at most, for joint motions of these sizes `(J, N)`.
+        """`(..., S, N)` m: the error of `height_change` at most, for joint motions of these sizes `(..., J, N)`.
 
         The second derivative of a position by two joints, one carrying the other, is not larger than the reach of
         the carried one: 1/2 sum_ij reach_max(i,j) d_i d_j = 1/2 sum_j reach_j ((d_1 + .. + d_j)^2 - (d_1 + .. +
         d_j-1)^2) along the chain.
         """
         constants = self._constants(largest)
-        own = [largest[_slice(columns), :] for columns in self._columns]
+        own = [largest[..., _slice(columns), :] for columns in self._columns]
         reach = [constants.reach[_slice(columns), :] for columns in self._columns]
         parts, together = [], own[0]
         for level, (part, lever) in enumerate(zip(own, reach, strict=True)):
             together = part if level == 0 else part + _spread(together, self._parents[level])
             parts.append(0.5 * lever * part * (2.0 * together - part))
-        return self._along(parts)[constants.last[places.sphere], :]
+        return self._along(parts)[..., constants.last[places.sphere], :]
 
     def gradient(self, places: SpherePlaces, index: Array, direction: Array | None = None) -> Array:
         """`(N, J)` m per rad (or m): how joints move one of these spheres `(N,)` in each posture along a direction.
