@@ -27,9 +27,9 @@ class PostureConfiguration:
 
     palm_iterations: int = 2
     finger_iterations: int = 2
-    finger_rounds: int = 2
-    """How often fingers are looked at for what they touch, after having kept clear of what was near. A longer search
-    has no place between two hands; what it would not finish, `penetration_m` stops."""
+    finger_rounds: int = 1
+    """How often fingers are looked at for what they touch after having kept clear of what was near. A longer search has
+    no place between two hands; what it would not finish, the next hand does, and `penetration_m` stops."""
     velocity_share: float = 0.8
     """Of the joints' velocity limits."""
     clearance_m: float = 0.003
@@ -116,9 +116,10 @@ class LivePosture:
         configuration = self._configuration
         push, room_m, seen = np.zeros(3), configuration.look_ahead_m, set[str]()
         for contact in contacts:  # the nearest first
-            # Fingers touch things and look after themselves; what they could not, the palm must do for them.
+            # Fingers touch things and look after themselves; only what they could not, the palm must do for them.
             is_finger = contact.joint > self._last_arm_joint
-            missing_m = (0.0 if is_finger else configuration.clearance_m) - contact.distance_m
+            kept_m = -0.75 * configuration.penetration_m if is_finger else configuration.clearance_m
+            missing_m = kept_m - contact.distance_m
             if missing_m > 0.0 and contact.obstacle not in seen:
                 seen.add(contact.obstacle)
                 push += missing_m * contact.normal
