@@ -149,7 +149,9 @@ def test_the_loop_switches_the_servos_off_when_it_ends_by_whatever_way(way):
     thread = threading.Thread(target=server.run)
     thread.start()
     bus = open_bus("virtual", f"hand-{way}")
-    loop = HandLoop(AllegroDriver(AuditLog(None, "allegro")), bus, on_cycle=lambda: explode(way))
+    # A starved machine must not look like a hand that is gone.
+    patient = AllegroConfiguration(silent_after_s=10.0, incomplete_cycles=1000)
+    loop = HandLoop(AllegroDriver(AuditLog(None, "allegro"), patient), bus, on_cycle=lambda: explode(way))
     try:
         loop.start()
         if way != "exception":

@@ -54,7 +54,7 @@ class Graph:
         )
         self.threads = [threading.Thread(target=server.run) for server in self.servers]
         loopback = parameters(controller_address="127.0.0.1", bind_address="127.0.0.1", port=PORT, priority=0)
-        bus = parameters(interface="virtual", channel=channel, priority=0)
+        bus = parameters(interface="virtual", channel=channel, priority=0, silent_after_s=10.0)
         patient = parameters(target_timeout_s=1.0)
         self.arm_node = IiwaDriverNode(context=self.context, parameter_overrides=[*loopback, *patient])
         self.hand_node = AllegroDriverNode(context=self.context, parameter_overrides=[*bus, *patient])

@@ -6,7 +6,7 @@ from h2s2r_drivers.fault_matrix import arm_rows, fuzz, hand_rows, process_rows
 from h2s2r_drivers.fault_matrix.row import table
 
 SHARE = {
-    "arm": lambda: arm_rows.rows(4),
+    "arm": lambda: arm_rows.rows(5),
     "hand": lambda: hand_rows.rows(2),
     "processes": lambda: process_rows.rows(3),
     "fuzz": lambda: [fuzz.row(1000)],

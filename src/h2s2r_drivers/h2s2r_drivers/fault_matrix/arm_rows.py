@@ -22,7 +22,7 @@ Target = Callable[[float, int], tuple[int, Array] | None]
 
 _PERIOD_S = 0.005
 _SILENT_S = 0.1
-_BEFORE_S, _AFTER_S = 1.6, 3.5
+_BEFORE_S, _AFTER_S = 1.6, 1.5
 
 
 def sway(t: float, stamp_ns: int) -> tuple[int, Array]:
@@ -104,15 +104,15 @@ def rows(step: int = 1) -> list[Row]:
         stops("targets jump by 0.3 rad", _targets(lambda t, stamp_ns: (stamp_ns, sway(t, stamp_ns)[1] + 0.3))),
         stops("stamps of targets step back", _targets(lambda t, stamp_ns: (stamp_ns - 50_000_000, sway(t, 0)[1]))),
         stops("targets of another clock", _targets(lambda t, stamp_ns: (stamp_ns + 10**12, sway(t, 0)[1]))),
-        stops("the arm is stuck", _stuck),
+        stops("the arm is stuck", _stuck, after_s=3.5),
     ]
     return [case() for case in cases[::step]]
 
 
-def _stopped(injected: str, inject: Callable[[ArmCell], None]) -> Row:
+def _stopped(injected: str, inject: Callable[[ArmCell], None], after_s: float = _AFTER_S) -> Row:
     cell = _moving()
     inject(cell)
-    cell.run(_AFTER_S)
+    cell.run(after_s)
     in_limits = keeps_limits(cell.sent, LIMITS)
     latched = cell.driver.path.latched
     if latched is None or cell.detected is None:

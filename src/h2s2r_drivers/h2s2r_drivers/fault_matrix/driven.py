@@ -7,7 +7,7 @@ import sys
 import threading
 
 from h2s2r_drivers.allegro.bus import open_bus
-from h2s2r_drivers.allegro.driver import AllegroDriver
+from h2s2r_drivers.allegro.driver import AllegroConfiguration, AllegroDriver
 from h2s2r_drivers.allegro.guardian import Guardian
 from h2s2r_drivers.allegro.loop import HandLoop
 from h2s2r_drivers.audit_log import AuditLog
@@ -42,7 +42,8 @@ def _drive_arm(port: str, ended: threading.Event) -> None:
 
 def _drive_hand(channel: str, ended: threading.Event) -> None:
     guardian = Guardian("udp_multicast", channel)
-    driver = AllegroDriver(AuditLog(None, "allegro"))
+    # Only the ending is judged; on a busy machine an emulator that is late is not a hand that is gone.
+    driver = AllegroDriver(AuditLog(None, "allegro"), AllegroConfiguration(silent_after_s=10.0))
     with HandLoop(driver, open_bus("udp_multicast", channel)):
         from_ns: int | None = None
         while not ended.wait(1.0 / 60.0):

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from h2s2r_drivers.allegro.bus import open_bus
-from h2s2r_drivers.allegro.driver import AllegroDriver
+from h2s2r_drivers.allegro.driver import AllegroConfiguration, AllegroDriver
 from h2s2r_drivers.allegro.emulator.hand import HOME, EmulatedHand
 from h2s2r_drivers.allegro.emulator.server import HandServer
 from h2s2r_drivers.allegro.emulator.virtual_link import VirtualHandLink
@@ -145,7 +145,8 @@ def _bus_off() -> Row:
     thread = threading.Thread(target=server.run)
     thread.start()
     bus = open_bus("virtual", channel)
-    loop = HandLoop(AllegroDriver(AuditLog(None, "allegro")), bus, priority=0)
+    patient = AllegroConfiguration(silent_after_s=10.0)
+    loop = HandLoop(AllegroDriver(AuditLog(None, "allegro"), patient), bus, priority=0)
     receive = bus.receive
     try:
         loop.start()

@@ -100,6 +100,8 @@ class AllegroDriverNode(DriverNode):
         declare(self, "stiffness_nm_rad", pd.stiffness_nm_rad, "of every joint [Nm/rad]", (0.0, 10.0))
         declare(self, "damping_nm_s_rad", pd.damping_nm_s_rad, "of every joint [Nm s/rad]", (0.0, 1.0))
         declare(self, "hottest_c", 70, "servos go off above this temperature [deg C]", (30, 90))
+        silent_s = AllegroConfiguration.silent_after_s
+        declare(self, "silent_after_s", silent_s, "servos go off so long after the last frame [s]", (0.01, 10.0))
         declare(self, "gravity_urdf", "", "URDF whose links are held against their weight; empty: none are")
         declare(self, "palm_link", "palm_link", "link of that URDF that the fingers start from")
         for place, axis in enumerate("xyz"):
@@ -110,7 +112,10 @@ class AllegroDriverNode(DriverNode):
         """Open the bus."""
         pd = PdConfiguration(float(value(self, "stiffness_nm_rad")), float(value(self, "damping_nm_s_rad")))
         configuration = AllegroConfiguration(
-            model_named(str(value(self, "model"))), hottest_c=int(value(self, "hottest_c")), pd=pd
+            model_named(str(value(self, "model"))),
+            hottest_c=int(value(self, "hottest_c")),
+            silent_after_s=float(value(self, "silent_after_s")),
+            pd=pd,
         )
         path = replace(configuration.path, target_timeout_s=float(value(self, "target_timeout_s")))
         driver = AllegroDriver(audit, replace(configuration, path=path), self._gravity())
