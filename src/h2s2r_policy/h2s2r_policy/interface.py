@@ -99,7 +99,8 @@ def make_controller(
     """The controller of an embodiment at a table, whose upper face is this high above the robot's base."""
     kinematics, spheres = BatchedKinematics(embodiment), place_spheres(embodiment, gap_m=0.005)
     table = TableClearance(kinematics, spheres, table_height_m)
-    return Controller(joint_limits(embodiment), configuration, table, SelfClearance(kinematics, spheres))
+    itself = SelfClearance(kinematics, spheres) if configuration.self_repulsion else None
+    return Controller(joint_limits(embodiment), configuration, table, itself)
 
 
 def open_controller(contract: Contract, *, source: Path | str) -> Controller:

@@ -32,7 +32,7 @@ BUNDLED = sorted(
 
 def _robot(embodiment):
     table = TableClearance(BatchedKinematics(embodiment), place_spheres(embodiment), TABLE_M)
-    return make_controller(embodiment, ControllerConfiguration(), TABLE_M), table
+    return make_controller(embodiment, ControllerConfiguration(self_repulsion=True), TABLE_M), table
 
 
 class Judge:
