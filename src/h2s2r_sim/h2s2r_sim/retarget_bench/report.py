@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,9 @@ PAGE, RESULTS = Path("docs/benchmarks/retarget.md"), Path("results/retarget/reta
 
 def tables(figures: Mapping[str, Figure], embodiments: Sequence[str]) -> str:
     """Markdown."""
+    stated = f"{figures['hands']} hands for each robot, of which the peers solved {figures['hands_of_peers']}"
     blocks = [
+        f"{stated} (half as many for robots that no task uses). Load of the machine: {os.getloadavg()[1]:.1f}.",
         _success(figures, embodiments),
         _best(figures, embodiments),
         _methods("arm and hand", figures, "arm_hand_{}", _TIME | _PALM | _TIPS),
