@@ -3,7 +3,9 @@
 set -euo pipefail
 
 missing=()
-has() { ldconfig -p 2>/dev/null | grep -q "$1"; }
+# Asked once and kept: a pipe into `grep -q` ends early, and now and then reports the library it has found as missing.
+libraries=$(ldconfig -p 2>/dev/null || true)
+has() { grep -q "$1" <<<"$libraries"; }
 
 has 'libOSMesa\.so' || has 'libEGL\.so' || missing+=(libosmesa6)
 has 'libGL\.so\.1' || missing+=(libgl1)
