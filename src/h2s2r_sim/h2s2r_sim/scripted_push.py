@@ -21,7 +21,7 @@ FOLLOW_M = 0.03
 GAP_M = 0.045
 """From the fingers to the face they push, at the start."""
 _START_M = (0.6, -0.15, 0.185)
-_PALM_M = (0.57, -0.255 - GAP_M, 0.30)
+_PALM_M = (0.57, -0.255 - GAP_M, 0.305)
 _RATE_HZ = 30.0
 
 

@@ -18,7 +18,6 @@ from h2s2r_retarget.retargeting import Retargeting
 from h2s2r_sim.baselines import ObjectAwareReplay, Replay
 from h2s2r_sim.environment import Environment
 from h2s2r_sim.evaluation import (
-    CONTENDERS,
     EvaluationConfiguration,
     evaluate,
     evaluate_contender,
@@ -97,6 +96,11 @@ def test_wilson_interval_holds_the_proportion(case):
     low, high = wilson_interval(successes, count)
     assert 0.0 <= low <= successes / count + 1e-12
     assert successes / count - 1e-12 <= high <= 1.0
+
+
+def test_a_contender_that_nobody_knows_is_refused():
+    with pytest.raises(InputError, match="behaviour_clonning"):
+        EvaluationConfiguration(contenders=("policy", "behaviour_clonning"))
 
 
 def test_figures_count_strictly():
@@ -183,7 +187,7 @@ def test_evaluate_writes_flat_figures_and_every_episode(trained, task):
     stored = json.loads((output / "evaluation.json").read_text())
     assert stored == values
     assert json.loads((output / "meta.json").read_text())["quality"] == values
-    for who in CONTENDERS:
+    for who in EvaluationConfiguration().contenders:
         assert values[f"success_{who}_n"] == 12
         assert values[f"success_{who}_lo"] <= values[f"success_{who}"] <= values[f"success_{who}_hi"]
     with (output / "episodes.csv").open() as file:
