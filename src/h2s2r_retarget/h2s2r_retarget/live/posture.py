@@ -1,6 +1,6 @@
 """One step of the robot's posture towards a hand: the arm, then the fingers, and never into the scene.
 
-The two steps of `two_step_ik`, an iteration or two of each, from the posture before. What is left of the way is gone
+The two steps of `two_step_ik`, one iteration of each, from the posture before. What is left of the way is gone
 in the next frame. Where arm or palm come close to the scene, the palm's target is moved out of it, and stays moved
 as long as that is near; where a step would end in the scene all the same, only so much of it is taken as does not.
 """
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 class PostureConfiguration:
     """How far a step goes, and how near to the scene."""
 
-    palm_iterations: int = 2
+    palm_iterations: int = 1
     finger_iterations: int = 1
     finger_rounds: int = 1
     """How often fingers are looked at for what they touch after having kept clear of what was near. A longer search has
