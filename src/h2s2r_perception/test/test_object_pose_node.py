@@ -135,6 +135,7 @@ def test_images_that_come_while_it_registers_are_left_out_but_for_the_newest(cam
         camera.show(rgb, depth_mm, camera_matrix, second)
     assert camera.until(lambda: camera.poses and camera.poses[-1].header.stamp.sec == 5)
     assert len(camera.poses) < 5  # the first takes a second to register; the last is the newest by then
+    assert camera.until(lambda: len(camera.diagnostics) == len(camera.poses))  # they come after the poses
     values = {v.key: v.value for v in camera.diagnostics[-1].status[0].values}
     assert int(values["left_out"]) == 5 - len(camera.poses)
     assert np.linalg.norm(matrix(camera.poses[-1])[:3, 3] - at(0.6, -0.142, 0.0)[:3, 3]) < 0.005
