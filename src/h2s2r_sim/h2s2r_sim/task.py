@@ -107,6 +107,9 @@ class Task:
             self._refuse("scene", "a name twice", "names that differ")
         for stage in self.success.stages:
             stage.check(self.name, bodies)
+        moments = [stage.when for stage in self.success.stages]
+        if moments != sorted(moments, reverse=True):  # "once" comes before "end"
+            self._refuse("success.stages", "a stage of `once` after one of the `end`", "those of the end last")
 
     def _refuse(self, field: str, found: str, expected: str) -> None:
         raise InputError(f"task {self.name}", field, found=found, expected=expected, remedy="correct the task file")

@@ -108,6 +108,12 @@ def test_a_stage_that_means_nothing_is_refused_when_the_task_is_read(stage, name
         task_with(stage)
 
 
+def test_a_stage_that_could_never_be_reached_is_refused():
+    last = StageSpec("stands", when="end", at_rest=True)
+    with pytest.raises(InputError, match="those of the end last"):
+        task_with(last, StageSpec("pushed", touches="wall_box"))
+
+
 def test_an_unknown_fixture_is_refused():
     with pytest.raises(InputError, match="saucepan"):
         task_with(statics=(), fixtures=(FixtureSpec("stove", "stove", (0.6, 0.3, TABLE_M)),))

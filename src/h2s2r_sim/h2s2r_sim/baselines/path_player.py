@@ -10,7 +10,7 @@ from h2s2r_sim.environment import Environment, StepResult
 
 Array = NDArray[np.float64]
 
-_SHARE_OF_HOLD = 0.75
+SHARE_OF_HOLD = 0.75
 """The path is over when the goal has been at its end for this share of the hold time."""
 
 
@@ -30,7 +30,7 @@ class PathPlayer:
     def __init__(self, environment: Environment, stamp_s: Array, joint_position: Array) -> None:
         episodes = environment.episodes
         available_s = (
-            environment.reference.goal_path.duration_s / episodes.speed + _SHARE_OF_HOLD * episodes.settings.hold_s
+            environment.reference.goal_path.duration_s / episodes.speed + SHARE_OF_HOLD * episodes.settings.hold_s
         )
         self._pace = np.maximum(episodes.speed, stamp_s[-1] / available_s)
         self._stamp_s = stamp_s

@@ -83,8 +83,8 @@ class StageSpec:
                     expected=f"one of {', '.join(sorted(bodies))}, or the beginning of such names before `_`",
                     remedy="correct the task file",
                 )
-        asked = [f.name for f in fields(self) if f.name not in {"name", "when", "touch_m"} and getattr(self, f.name)]
-        if not asked:
+        conditions = [getattr(self, f.name) for f in fields(self) if f.name not in {"name", "when", "touch_m"}]
+        if all(condition is None or condition is False for condition in conditions):
             raise InputError(
                 f"task {task_name}",
                 f"success stage `{self.name}`",

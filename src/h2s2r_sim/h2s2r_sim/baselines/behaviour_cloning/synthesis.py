@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from h2s2r_perception.geometry import inverse, quat_wxyz_from_rotation
 from h2s2r_policy.rates import POLICY_RATE_HZ
 from h2s2r_retarget.warp import warp_path
+from h2s2r_sim.baselines.path_player import SHARE_OF_HOLD
 from h2s2r_sim.resets import draw_object_poses
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from h2s2r_sim.task import Task
 
 Array = NDArray[np.float64]
-
-_SHARE_OF_HOLD = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ def synthesise(
     """
     path = reference.human_path
     starts = draw_object_poses(rng, reference.T_world_object, task.reset, demonstrations)
-    available_s = reference.goal_path.duration_s + _SHARE_OF_HOLD * hold_s
+    available_s = reference.goal_path.duration_s + SHARE_OF_HOLD * hold_s
     pace = max(1.0, float(path.stamp_s[-1]) / available_s)
     ticks = np.arange(int(np.ceil(path.stamp_s[-1] / pace * POLICY_RATE_HZ)) + 1 + horizon)
     time_s = np.minimum(ticks / POLICY_RATE_HZ * pace, path.stamp_s[-1])
